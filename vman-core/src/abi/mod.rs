@@ -1,0 +1,4 @@
+//! Binary interfaces: between firmware and kernel driver ([`smc`]), and between kernel driver and user space
+//! (`ioctl`).
+
+pub mod smc;

@@ -1,0 +1,3 @@
+//! The one entry to every job of the repository.
+
+fn main() {}

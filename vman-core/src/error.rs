@@ -139,6 +139,18 @@ pub enum Error {
     #[cfg(feature = "std")]
     #[error(transparent)]
     Device(#[from] crate::device::DeviceError),
+    /// A line of the protocol is wrong.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    Codec(#[from] crate::command::CodecError),
+    /// vmand refused the command.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    Remote(#[from] crate::command::ErrorReply),
+    /// The connection to vmand is broken, or there is none.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    Client(#[from] crate::client::ClientError),
 }
 
 impl Error {
@@ -149,6 +161,12 @@ impl Error {
             Self::Firmware(code) => code.kind(),
             #[cfg(feature = "std")]
             Self::Device(error) => error.kind,
+            #[cfg(feature = "std")]
+            Self::Codec(error) => error.kind(),
+            #[cfg(feature = "std")]
+            Self::Remote(reply) => reply.kind(),
+            #[cfg(feature = "std")]
+            Self::Client(error) => error.kind(),
         }
     }
 }

@@ -31,6 +31,10 @@ pub mod plan;
 pub mod state;
 
 #[cfg(feature = "std")]
+pub mod client;
+#[cfg(feature = "std")]
+pub mod command;
+#[cfg(feature = "std")]
 pub mod device;
 
 pub use error::{Error, ErrorKind};

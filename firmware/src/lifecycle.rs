@@ -117,7 +117,7 @@ impl<const CPUS: usize, const PARTITIONS: usize> Monitor<CPUS, PARTITIONS> {
     /// Completes what is under way if the lanes allow it. Returns whether something was completed.
     pub(crate) fn settle(&mut self, id: PartitionId, platform: &mut impl Platform) -> bool {
         let Some(partition) = self.table.partition(id).copied() else { return false };
-        let off = self.table.all_lanes(&partition, |lane| lane.power == CpuPower::Off);
+        let off = self.table.all_lanes(&partition, |lane| lane.is_off());
         match (partition.state, partition.phase) {
             (_, Phase::Stopping(cause)) if off => self.complete_stop(&partition, cause, platform),
             (PartitionState::Deployed, Phase::Idle | Phase::Suspending) if off => {

@@ -12,7 +12,7 @@ use vman_core::id::{self, PartitionId, PhysAddr};
 
 use crate::monitor::{Monitor, Outcome};
 use crate::platform::Platform;
-use crate::table::{Lane, StopCause};
+use crate::table::{Lane, LaneRecord, StopCause};
 
 /// `SMCCC_VERSION`.
 const SMCCC_VERSION: u32 = 0x8000_0000;
@@ -91,13 +91,16 @@ impl<const CPUS: usize, const PARTITIONS: usize> Monitor<CPUS, PARTITIONS> {
     }
 
     /// The management partition keeps one CPU at least; the last CPU of another one powers it off.
-    fn cpu_off(&self, lane: Lane, owner: PartitionId) -> Outcome {
-        let others_on = self.board.cpus.iter().map(Lane::from).filter(|other| *other != lane).any(|other| {
-            self.table
-                .lane(other)
-                .is_some_and(|record| record.owner == owner && record.power != CpuPower::Off)
-        });
-        if owner.is_management() && !others_on { refused(ErrorCode::Denied) } else { Outcome::Park }
+    fn cpu_off(&mut self, lane: Lane, owner: PartitionId) -> Outcome {
+        let stays = |other: &LaneRecord| other.owner == owner && !other.is_off() && !other.leaving;
+        let others = self.board.cpus.iter().map(Lane::from).filter(|other| *other != lane);
+        if owner.is_management() && !others.filter_map(|other| self.table.lane(other)).any(stays) {
+            return refused(ErrorCode::Denied);
+        }
+        if let Some(record) = self.table.lane_mut(lane) {
+            record.leaving = true;
+        }
+        Outcome::Park
     }
 
     fn cpu_on(

@@ -36,6 +36,8 @@ pub(crate) struct LaneRecord {
     pub(crate) power: CpuPower,
     /// It was told to hold and waits for a wake. Only a lane that is on can be held.
     pub(crate) held: bool,
+    /// It turned itself off and is on its way to be parked.
+    pub(crate) leaving: bool,
     /// It caused the fault of its partition and does not run again before a stop.
     pub(crate) faulted: bool,
     /// Where it starts and with what in `x0`, while it is pending.
@@ -48,6 +50,7 @@ impl LaneRecord {
         owner: PartitionId::MANAGEMENT,
         power: CpuPower::Off,
         held: false,
+        leaving: false,
         faulted: false,
         entry: PhysAddr(0),
         context: 0,

@@ -80,6 +80,15 @@ fn management_cpus_come_and_go() {
 }
 
 #[test]
+fn management_cpus_that_leave_together_do_not_leave_nobody() {
+    let mut rig = Rig::new();
+    rig.psci_value(0, CPU_ON, [1, ENTRY, 0]);
+    rig.obey();
+    assert_eq!(rig.psci(1, CPU_OFF, [0; 3]), Outcome::Park);
+    assert_eq!(rig.psci_value(0, CPU_OFF, [0; 3]), DENIED, "CPU 1 is still on, but on its way out");
+}
+
+#[test]
 fn wrong_targets_levels_and_addresses_are_refused() {
     let mut rig = Rig::new();
     rig.create(&[2, 3], 0, 8);

@@ -2,6 +2,7 @@
 
 mod events;
 mod lines;
+mod upload;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -18,6 +19,7 @@ use crate::error::{Error, ErrorKind};
 use lines::Lines;
 
 pub use events::Events;
+pub use upload::IMAGE_PREFIX;
 
 /// Where vmand listens unless told otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/vman/vmand.sock";
@@ -43,6 +45,15 @@ pub enum ClientError {
     /// No answer in time; the connection cannot be used any more, since the answer may still come.
     #[error("vmand did not answer in time")]
     Timeout,
+    /// A file of this machine cannot be uploaded.
+    #[error("Cannot read {path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
 }
 
 impl ClientError {
@@ -54,6 +65,10 @@ impl ClientError {
             }
             Self::Connect { .. } | Self::Io(_) | Self::Closed => ErrorKind::Disconnected,
             Self::Timeout => ErrorKind::Timeout,
+            Self::File { source, .. } => match source.raw_os_error() {
+                Some(errno) => ErrorKind::from_errno(errno),
+                None => ErrorKind::InvalidArgument,
+            },
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -34,6 +35,23 @@ impl Events {
                 Err(error) => return Err(CodecError::Reply(error.to_string()).into()),
             }
         }
+    }
+
+    /// Waits for the next event and gives its line as it came, without the newline, also if this version does not know
+    /// the event.
+    ///
+    /// # Errors
+    /// As [`Events::wait`].
+    pub fn wait_line(&mut self) -> Result<&[u8], Error> {
+        self.lines.next()
+    }
+
+    /// How long [`Events::wait`] waits, `None` for ever.
+    ///
+    /// # Errors
+    /// [`ClientError::Io`] for a duration of zero.
+    pub fn set_timeout(&mut self, timeout: Option<Duration>) -> Result<(), ClientError> {
+        Ok(self.lines.socket().set_read_timeout(timeout)?)
     }
 
     /// The next event if it has come, without waiting. Readiness of the descriptor can be used up by an event that is

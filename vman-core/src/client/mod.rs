@@ -1,5 +1,6 @@
 //! A blocking connection to vmand.
 
+mod console;
 mod events;
 mod lines;
 mod upload;
@@ -14,10 +15,11 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 
-use crate::command::{CodecError, Command, ErrorReply};
+use crate::command::{CodecError, Command, ConsoleAttach, ErrorReply};
 use crate::error::{Error, ErrorKind};
 use lines::Lines;
 
+pub use console::Console;
 pub use events::Events;
 pub use upload::IMAGE_PREFIX;
 
@@ -171,6 +173,15 @@ impl Client {
     pub fn subscribe(mut self) -> Result<Events, Error> {
         let _: IgnoredAny = self.call(&Command::SubscribeEvents)?;
         Ok(Events::new(self.lines))
+    }
+
+    /// Turns the connection into a partition's console.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub fn attach(mut self, args: &ConsoleAttach) -> Result<Console, Error> {
+        let _: IgnoredAny = self.call(&Command::ConsoleAttach(*args))?;
+        Ok(Console::new(self.lines))
     }
 }
 

@@ -45,6 +45,18 @@ impl Client {
     /// # Errors
     /// [`ClientError::File`] if it cannot be read, and as [`Client::call`].
     pub fn upload(&mut self, path: impl AsRef<Path>) -> Result<String, Error> {
+        self.upload_with(path, &mut |_, _| ())
+    }
+
+    /// As [`Client::upload`]; tells `progress` the bytes that the store has and the size of the file.
+    ///
+    /// # Errors
+    /// As [`Client::upload`].
+    pub fn upload_with(
+        &mut self,
+        path: impl AsRef<Path>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<String, Error> {
         let path = path.as_ref();
         let unreadable = |source| ClientError::File { path: path.to_owned(), source };
         let mut file = open_regular(path).map_err(unreadable)?;
@@ -52,7 +64,7 @@ impl Client {
         let stored: Images = self.call(&Command::ImageList)?;
         if !stored.images.iter().any(|image| image.digest == digest) {
             file.rewind().map_err(unreadable)?;
-            self.put(&mut file, &digest, size).map_err(|error| match error {
+            self.put(&mut file, &digest, size, progress).map_err(|error| match error {
                 PutError::Read(source) => unreadable(source).into(),
                 PutError::Refused(error) => error,
             })?;
@@ -60,7 +72,13 @@ impl Client {
         Ok(format!("{IMAGE_PREFIX}{digest}"))
     }
 
-    fn put(&mut self, file: &mut File, digest: &str, size: u64) -> Result<(), PutError> {
+    fn put(
+        &mut self,
+        file: &mut File,
+        digest: &str,
+        size: u64,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(), PutError> {
         let mut offset = 0;
         loop {
             let mut data = Vec::with_capacity(PIECE);
@@ -72,6 +90,7 @@ impl Client {
             }
             let piece = ImagePut { digest: digest.to_owned(), size, offset, data };
             let image: Image = self.call(&Command::ImagePut(piece)).map_err(PutError::Refused)?;
+            progress(image.received.min(size), size);
             if image.received >= size || end >= size {
                 return Ok(());
             }

@@ -95,7 +95,7 @@ pub const GICR_STRIDE: u64 = 0x2_0000;
 pub const UART_BASE: u64 = 0x0900_0000;
 /// Size in bytes.
 pub const UART_SIZE: u64 = 0x1000;
-/// Secure PL061 GPIO; pin 0 resets, pin 1 powers off.
+/// Secure PL061 GPIO; pin 0 powers off, pin 1 resets.
 pub const SECURE_GPIO_BASE: u64 = 0x090b_0000;
 
 /// SPI (INTID - 32) that tells the management partition of events: edge, node `/firmware/vmanager` with

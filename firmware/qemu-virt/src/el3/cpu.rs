@@ -34,11 +34,6 @@ const SCTLR_EL1_RESET: u64 = 0x30d0_0800;
 /// EL1 uses the physical timer and counter itself.
 const CNTHCTL_EL1_ALLOWED: u64 = 3;
 
-/// The affinity of this CPU.
-pub(crate) fn mpidr() -> Mpidr {
-    Mpidr::from_register(el1::read_mpidr_el1().bits())
-}
-
 /// The CPU with this affinity: on this board Aff0 is the index and the rest is zero.
 pub(crate) fn from_mpidr(mpidr: Mpidr) -> Option<CpuId> {
     u16::try_from(mpidr.0).ok().map(CpuId).filter(|cpu| cpu.index() < crate::platform::cpu_count())

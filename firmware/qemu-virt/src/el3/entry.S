@@ -62,7 +62,10 @@ reset:
     cmp x1, x2
     b.ne 5b
 
-6:  ldr x0, =__vectors
+    // From flash to the copy: only that one is mapped below.
+6:  ldr x0, =7f
+    br x0
+7:  ldr x0, =__vectors
     msr vbar_el3, x0
     isb
     stack_top

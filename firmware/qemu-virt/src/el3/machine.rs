@@ -1,4 +1,4 @@
-//! Power of the whole machine: the secure PL061 GPIO, whose pin 0 resets and pin 1 powers off.
+//! Power of the whole machine: the secure PL061 GPIO, whose pin 0 powers off and pin 1 resets.
 
 use qemu_virt::memory_map::SECURE_GPIO_BASE;
 use qemu_virt::mmio::Mmio;
@@ -6,8 +6,8 @@ use qemu_virt::mmio::Mmio;
 use crate::mmu;
 
 const GPIODIR: u64 = 0x400;
-const PIN_RESET: u32 = 0;
-const PIN_POWER_OFF: u32 = 1;
+const PIN_RESET: u32 = 1;
+const PIN_POWER_OFF: u32 = 0;
 
 /// Turns the machine off.
 pub(crate) fn power_off() {

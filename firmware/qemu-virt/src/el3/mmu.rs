@@ -17,8 +17,8 @@ use qemu_virt::memory_map::{
 
 use crate::tables::PagePool;
 
-/// Device-nGnRE in attribute 0, normal write-back memory in attribute 1.
-const MAIR: u64 = 0xff_04;
+/// Device-nGnRE in attribute 0, normal write-back memory in attribute 1, normal non-cacheable memory in attribute 2.
+const MAIR: u64 = 0x44_ff_04;
 /// 39-bit addresses from 4 KiB granules, walks through the caches, 40-bit output; bits 31 and 23 are RES1.
 const TCR: u64 = 1 << 31 | 1 << 23 | 2 << 16 | 3 << 12 | 1 << 10 | 1 << 8 | 25;
 /// RES1 bits of `SCTLR_ELx`.
@@ -31,6 +31,8 @@ const EL3_TABLES: u32 = 16;
 
 const DEVICE: El23Attributes = leaf(El23Attributes::ATTRIBUTE_INDEX_0, true);
 const DATA: El23Attributes = leaf(El23Attributes::ATTRIBUTE_INDEX_1, true);
+/// The console rings: the management partition maps them without caches, so everybody must.
+const RING: El23Attributes = leaf(El23Attributes::ATTRIBUTE_INDEX_2, true);
 const READ_ONLY: El23Attributes = DATA.union(El23Attributes::READ_ONLY);
 const CODE: El23Attributes =
     leaf(El23Attributes::ATTRIBUTE_INDEX_1, false).union(El23Attributes::READ_ONLY);
@@ -100,7 +102,7 @@ fn el3_table() -> usize {
     let non_secure = DATA | El23Attributes::NS;
     map(&mut table, POOL_BASE, POOL_SIZE, non_secure);
     map(&mut table, EL2_BASE, EL2_SIZE, non_secure);
-    map(&mut table, CONSOLES_BASE, CONSOLES_SIZE, non_secure);
+    map(&mut table, CONSOLES_BASE, CONSOLES_SIZE, RING | El23Attributes::NS);
     leak(table)
 }
 
@@ -112,7 +114,7 @@ fn el2_table() -> usize {
     map(&mut table, EL2_BASE, EL2_IMAGE_SIZE, CODE);
     // Data and stacks, but not the translation tables behind them.
     map(&mut table, EL2_DATA_BASE, TABLES_BASE - EL2_DATA_BASE, DATA);
-    map(&mut table, CONSOLES_BASE, CONSOLES_SIZE, DATA);
+    map(&mut table, CONSOLES_BASE, CONSOLES_SIZE, RING);
     map_devices(&mut table, DEVICE);
     leak(table)
 }

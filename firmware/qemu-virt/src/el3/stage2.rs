@@ -30,8 +30,6 @@ const NOTHING: Stage2Attributes = Stage2Attributes::empty();
 /// `VTCR_EL2` for these tables: 39-bit addresses, walk from level 1, 4 KiB granules, 40-bit output.
 pub(crate) const VTCR: u64 = 1 << 31 | 2 << 16 | 3 << 12 | 1 << 10 | 1 << 8 | 1 << 6 | 25;
 const ROOT_LEVEL: usize = 1;
-/// The board's second window of PCIe configuration space.
-const HIGH_ECAM: (u64, u64) = (256 << 30, 256 << 20);
 
 /// The tables of one partition slot. The slot is also the VMID.
 #[derive(Debug)]
@@ -48,15 +46,14 @@ impl Stage2Tables {
         Self { slot, root: RootTable::new(pool, ROOT_LEVEL, Stage2) }
     }
 
-    /// The management partition: its memory, the pool, the console rings and every device but the interrupt
-    /// distributor. The EL2 layer's memory is not mapped.
+    /// The management partition: its memory, the pool, the console rings and every device below
+    /// RAM but the interrupt distributor. The EL2 layer's memory is not mapped.
     pub(crate) fn management(cpus: CpuSet) -> Self {
         let mut tables = Self::empty(0);
         tables.map(0, GICD_BASE, DEVICE);
         tables.map(GICD_BASE + GICD_SIZE, GICR_BASE - GICD_BASE - GICD_SIZE, DEVICE);
         let behind_gic = GICR_BASE + MAX_CPUS as u64 * GICR_STRIDE;
         tables.map(behind_gic, MANAGEMENT_BASE - behind_gic, DEVICE);
-        tables.map(HIGH_ECAM.0, HIGH_ECAM.1, DEVICE);
         tables.map(MANAGEMENT_BASE, MANAGEMENT_SIZE, MEMORY);
         tables.map(POOL_BASE, POOL_SIZE, MEMORY);
         tables.map(CONSOLES_BASE, CONSOLES_SIZE, MEMORY | Stage2Attributes::XN);

@@ -1,4 +1,5 @@
 //! Binary interfaces: between firmware and kernel driver ([`smc`]), and between kernel driver and user space
-//! (`ioctl`).
+//! ([`ioctl`]).
 
+pub mod ioctl;
 pub mod smc;

@@ -3,6 +3,8 @@
 use core::fmt;
 
 use crate::abi::smc::SmcError;
+use crate::image::ImageError;
+use crate::plan::PlanError;
 use crate::state::InvalidTransition;
 
 macro_rules! kinds {
@@ -135,10 +137,28 @@ pub enum Error {
     /// The firmware refuses the call.
     #[error(transparent)]
     Firmware(#[from] SmcError),
+    /// There are no such cores or no such memory.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The kernel cannot be loaded.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// The kernel driver or the simulator refuses.
     #[cfg(feature = "std")]
     #[error(transparent)]
     Device(#[from] crate::device::DeviceError),
+    /// A line of the protocol is wrong.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    Codec(#[from] crate::command::CodecError),
+    /// vmand refused the command.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    Remote(#[from] crate::command::ErrorReply),
+    /// The connection to vmand is broken, or there is none.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    Client(#[from] crate::client::ClientError),
 }
 
 impl Error {
@@ -147,8 +167,16 @@ impl Error {
         match self {
             Self::Transition(_) => ErrorKind::InvalidState,
             Self::Firmware(code) => code.kind(),
+            Self::Plan(error) => error.kind(),
+            Self::Image(error) => error.kind(),
             #[cfg(feature = "std")]
             Self::Device(error) => error.kind,
+            #[cfg(feature = "std")]
+            Self::Codec(error) => error.kind(),
+            #[cfg(feature = "std")]
+            Self::Remote(reply) => reply.kind(),
+            #[cfg(feature = "std")]
+            Self::Client(error) => error.kind(),
         }
     }
 }

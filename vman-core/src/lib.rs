@@ -27,9 +27,14 @@ extern crate alloc;
 pub mod abi;
 pub mod error;
 pub mod id;
+pub mod image;
 pub mod plan;
 pub mod state;
 
+#[cfg(feature = "std")]
+pub mod client;
+#[cfg(feature = "std")]
+pub mod command;
 #[cfg(feature = "std")]
 pub mod device;
 

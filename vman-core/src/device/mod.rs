@@ -3,6 +3,9 @@
 //! A device is shared by threads and processes, so its methods take `&self`; the driver behind it serialises what
 //! must not happen at once and answers [`ErrorKind::Busy`] for a second operation on the same partition.
 
+#[cfg(feature = "device")]
+pub mod peer;
+
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 

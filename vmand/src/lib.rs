@@ -1,0 +1,13 @@
+//! The vManager daemon: JSON protocol v1 of the partition layer over a Unix socket.
+//!
+//! vmand keeps no authoritative state. Every query asks the device, every command is carried out by
+//! [`PartitionManager`](vman_core::manager::PartitionManager); a vmand that was killed and started again knows as
+//! much as before.
+
+pub mod access;
+pub mod config;
+pub mod error;
+pub mod files;
+pub mod store;
+
+pub use error::Error;

@@ -22,29 +22,25 @@ pub struct Peer {
     pub pid: i32,
     /// What it may do.
     pub role: Role,
-}
-
-impl Peer {
-    /// Whether it is root: its paths are not confined.
-    pub const fn is_root(&self) -> bool {
-        self.uid == 0
-    }
+    /// Whether its paths are confined to `image_dirs`: neither root nor the user that vmand runs as.
+    pub confined: bool,
 }
 
 /// The rule by which a peer gets its role.
 #[derive(Debug, Clone, Copy)]
 pub struct Access {
     operators: Option<Gid>,
+    owner: Uid,
 }
 
 impl Access {
-    /// Root and the members of `group`, if that exists, are operators.
+    /// Root, the user that vmand runs as and the members of `group`, if that exists, are operators.
     pub fn new(group: &str) -> Self {
         let found = Group::from_name(group).ok().flatten();
         if found.is_none() {
             tracing::warn!(group, "There is no such group: only root may give commands");
         }
-        Self { operators: found.map(|group| group.gid) }
+        Self { operators: found.map(|group| group.gid), owner: Uid::effective() }
     }
 
     /// The group whose members are operators, if it exists.
@@ -58,13 +54,16 @@ impl Access {
     /// If the peer's credentials cannot be read.
     pub fn peer(&self, stream: &UnixStream) -> io::Result<Peer> {
         let credentials = stream.peer_cred()?;
-        let operator = Uid::from_raw(credentials.uid()).is_root()
+        let uid = Uid::from_raw(credentials.uid());
+        let master = uid.is_root() || uid == self.owner;
+        let operator = master
             || self.is_operator_group(credentials.gid())
             || peer_groups(stream.as_fd())?.into_iter().any(|group| self.is_operator_group(group));
         Ok(Peer {
             uid: credentials.uid(),
             pid: credentials.pid().unwrap_or(0),
             role: if operator { Role::Operator } else { Role::Observer },
+            confined: !master,
         })
     }
 
@@ -123,10 +122,10 @@ impl Gate {
     /// Lets a peer in until the pass is dropped; the refusal names the limit.
     ///
     /// # Errors
-    /// The rule in words. Root is always let in, so that a full house can be cleared.
+    /// The rule in words. Root (and vmand's own user) is always let in, so that a full house can be cleared.
     pub fn admit(self: &Arc<Self>, peer: &Peer) -> Result<Pass, String> {
         let mut open = self.lock();
-        if open.count >= self.total && !peer.is_root() {
+        if open.count >= self.total && peer.confined {
             return Err(format!("There are {} connections, the limit (limits.connections)", open.count));
         }
         let observer = (peer.role == Role::Observer).then_some(peer.uid);
@@ -173,7 +172,7 @@ mod tests {
     use super::*;
 
     fn peer(uid: u32, role: Role) -> Peer {
-        Peer { uid, pid: 1, role }
+        Peer { uid, pid: 1, role, confined: uid != 0 }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::Error;
 /// Where the file is looked for when `--config` is not given; it need not exist.
 pub const DEFAULT_PATH: &str = "/etc/vman/vmand.toml";
 /// Where clients find vmand.
-pub const DEFAULT_SOCKET: &str = "/run/vman/vmand.sock";
+pub const DEFAULT_SOCKET: &str = vman_core::client::DEFAULT_SOCKET;
 /// The kernel driver.
 pub const DEFAULT_DEVICE: &str = "/dev/vmanager";
 
@@ -21,6 +21,8 @@ pub const DEFAULT_DEVICE: &str = "/dev/vmanager";
 pub struct Config {
     /// The socket that clients connect to.
     pub socket: PathBuf,
+    /// Permissions of the socket: 0o660 keeps everybody but root and the group away, 0o666 lets others query.
+    pub socket_mode: u32,
     /// `/dev/vmanager`, `sim` or `sim:PATH`.
     pub device: String,
     /// Members of this group may do everything, as root may.
@@ -107,6 +109,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             socket: DEFAULT_SOCKET.into(),
+            socket_mode: 0o660,
             device: DEFAULT_DEVICE.into(),
             group: "vman".into(),
             image_dirs: vec!["/var/lib/vman/boot".into()],
@@ -200,6 +203,9 @@ impl Config {
         let wrong = |text: String| Err(Error::ConfigValue(text));
         if let Some(relative) = self.image_dirs.iter().find(|directory| !directory.is_absolute()) {
             return wrong(format!("image_dirs needs absolute paths, not {}", relative.display()));
+        }
+        if self.socket_mode & !0o777 != 0 {
+            return wrong(format!("socket_mode must be permission bits such as 0o660, not {:#o}", self.socket_mode));
         }
         let positive = [
             ("limits.connections", self.limits.connections),

@@ -9,6 +9,17 @@ pub mod config;
 pub mod digest;
 pub mod error;
 pub mod files;
+pub mod listener;
+pub mod server;
 pub mod store;
 
+mod audit;
+mod console;
+mod events;
+mod lines;
+mod session;
+mod shared;
+
+pub use config::Config;
 pub use error::Error;
+pub use server::Server;

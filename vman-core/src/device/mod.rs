@@ -4,6 +4,7 @@
 //! must not happen at once and answers [`ErrorKind::Busy`] for a second operation on the same partition.
 
 #[cfg(feature = "device")]
+#[allow(unsafe_code, reason = "one getsockopt that no crate wraps")]
 pub mod peer;
 
 use std::os::fd::BorrowedFd;

@@ -93,13 +93,11 @@ impl FileError {
 
 /// A path that cannot be a file is the caller's mistake, not the system's.
 fn io_kind(error: &io::Error) -> ErrorKind {
-    match error.kind() {
-        io::ErrorKind::NotFound => ErrorKind::NotFound,
-        io::ErrorKind::NotADirectory
-        | io::ErrorKind::IsADirectory
-        | io::ErrorKind::InvalidFilename
-        | io::ErrorKind::FilesystemLoop => ErrorKind::InvalidArgument,
-        _ => error.raw_os_error().map_or(ErrorKind::Internal, ErrorKind::from_errno),
+    match error.raw_os_error() {
+        Some(libc::ENOTDIR | libc::EISDIR | libc::ENAMETOOLONG | libc::ELOOP) => ErrorKind::InvalidArgument,
+        Some(errno) => ErrorKind::from_errno(errno),
+        None if error.kind() == io::ErrorKind::NotFound => ErrorKind::NotFound,
+        None => ErrorKind::Internal,
     }
 }
 

@@ -9,11 +9,6 @@ mod error;
 mod files;
 mod under_way;
 
-#[cfg(test)]
-pub(crate) mod fake;
-#[cfg(test)]
-mod tests;
-
 use std::time::Duration;
 
 pub use error::ManagerError;

@@ -4,7 +4,7 @@
 //! finds an `events-lost` mark when it reads again; nobody else notices.
 
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd, RawFd};
+use std::os::fd::OwnedFd;
 
 use serde_json::value::RawValue;
 use tokio::io::Interest;
@@ -16,11 +16,19 @@ use vman_core::{Error, ErrorKind};
 use crate::lines::Line;
 use crate::session::{Session, WRITE};
 
-struct Queue<E>(E);
+/// A queue, and what tells that it has something.
+struct Queue<E> {
+    events: E,
+    readiness: AsyncFd<OwnedFd>,
+}
 
-impl<E: EventSource> AsRawFd for Queue<E> {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
+impl<E: EventSource> Queue<E> {
+    /// Registers a duplicate of the queue's descriptor, which stays open as long as the registration.
+    fn new(events: E) -> io::Result<Self> {
+        let descriptor = events.as_fd().try_clone_to_owned()?;
+        #[allow(deprecated, reason = "an OwnedFd keeps the promise that the newer, unsafe function asks for")]
+        let readiness = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
+        Ok(Self { events, readiness })
     }
 }
 
@@ -38,7 +46,7 @@ where
     /// Answers the subscription, then sends events until the peer, the device or vmand ends.
     pub(crate) async fn stream_events(&mut self, id: Option<Box<RawValue>>) -> io::Result<()> {
         let queue = match self.shared.manager.device().events() {
-            Ok(queue) => AsyncFd::with_interest(Queue(queue), Interest::READABLE)?,
+            Ok(events) => Queue::new(events)?,
             Err(error) => {
                 encode_error(&mut self.output, &reply(error), id.as_deref());
                 return self.flush().await;
@@ -48,10 +56,10 @@ where
         self.forward(queue).await
     }
 
-    async fn forward(&mut self, mut queue: AsyncFd<Queue<D::Events>>) -> io::Result<()> {
+    async fn forward(&mut self, mut queue: Queue<D::Events>) -> io::Result<()> {
         let mut last = (0, 0);
         loop {
-            if let Err(error) = self.drain(&mut queue.get_mut().0, &mut last).await? {
+            if let Err(error) = self.drain(&mut queue.events, &mut last).await? {
                 encode_error(&mut self.output, &reply(error), None);
                 return self.flush().await;
             }
@@ -90,11 +98,11 @@ where
         }
     }
 
-    async fn wait(&mut self, queue: &mut AsyncFd<Queue<D::Events>>) -> io::Result<Wake> {
+    async fn wait(&mut self, queue: &mut Queue<D::Events>) -> io::Result<Wake> {
         let stop = self.stop.clone();
         tokio::select! {
             biased;
-            ready = queue.readable() => {
+            ready = queue.readiness.readable() => {
                 ready?.clear_ready();
                 Ok(Wake::Event)
             }

@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use vman_core::client::IMAGE_PREFIX;
 use vman_core::id::ByteSize;
-use vman_core::manager::{
-    FileError, FileSource, IMAGE_PREFIX, check_path, open_options, read_regular, shortened,
-};
+use vman_core::manager::{FileError, FileSource, check_path, open_options, read_regular, shortened};
 
 use crate::config::Config;
 use crate::store::ImageStore;

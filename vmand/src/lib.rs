@@ -5,11 +5,14 @@
 //! much as before.
 
 pub mod access;
+pub mod args;
 pub mod config;
 pub mod digest;
 pub mod error;
 pub mod files;
 pub mod listener;
+pub mod log;
+pub mod notify;
 pub mod server;
 pub mod store;
 

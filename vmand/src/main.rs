@@ -1,3 +1,3 @@
-//! Placeholder until the first command works.
+//! `vmand`: see the crate's documentation and `vmand --help`.
 
 fn main() {}

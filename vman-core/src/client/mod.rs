@@ -1,7 +1,9 @@
 //! A blocking connection to vmand.
 
+mod console;
 mod events;
 mod lines;
+mod upload;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,11 +15,13 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 
-use crate::command::{CodecError, Command, ErrorReply};
+use crate::command::{CodecError, Command, ConsoleAttach, ErrorReply};
 use crate::error::{Error, ErrorKind};
 use lines::Lines;
 
+pub use console::Console;
 pub use events::Events;
+pub use upload::IMAGE_PREFIX;
 
 /// Where vmand listens unless told otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/vman/vmand.sock";
@@ -43,6 +47,15 @@ pub enum ClientError {
     /// No answer in time; the connection cannot be used any more, since the answer may still come.
     #[error("vmand did not answer in time")]
     Timeout,
+    /// A file of this machine cannot be uploaded.
+    #[error("Cannot read {path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
 }
 
 impl ClientError {
@@ -54,6 +67,10 @@ impl ClientError {
             }
             Self::Connect { .. } | Self::Io(_) | Self::Closed => ErrorKind::Disconnected,
             Self::Timeout => ErrorKind::Timeout,
+            Self::File { source, .. } => match source.raw_os_error() {
+                Some(errno) => ErrorKind::from_errno(errno),
+                None => ErrorKind::InvalidArgument,
+            },
         }
     }
 }
@@ -156,6 +173,15 @@ impl Client {
     pub fn subscribe(mut self) -> Result<Events, Error> {
         let _: IgnoredAny = self.call(&Command::SubscribeEvents)?;
         Ok(Events::new(self.lines))
+    }
+
+    /// Turns the connection into a partition's console.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub fn attach(mut self, args: &ConsoleAttach) -> Result<Console, Error> {
+        let _: IgnoredAny = self.call(&Command::ConsoleAttach(*args))?;
+        Ok(Console::new(self.lines))
     }
 }
 

@@ -5,7 +5,7 @@
 //! members of replies are to be ignored.
 
 mod args;
-mod base64_bytes;
+pub(crate) mod base64_bytes;
 mod codec;
 mod memory_size;
 mod reply;

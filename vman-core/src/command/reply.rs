@@ -315,6 +315,18 @@ pub enum EventData {
     DaemonStopping {},
 }
 
+impl EventData {
+    /// Every event's name.
+    pub const NAMES: [&str; 6] = [
+        "partition-created",
+        "partition-state",
+        "partition-rebooted",
+        "partition-faulted",
+        "partition-destroyed",
+        "events-lost",
+    ];
+}
+
 impl From<&DeviceEvent> for EventRecord {
     fn from(event: &DeviceEvent) -> Self {
         use crate::device::Change;

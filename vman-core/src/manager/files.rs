@@ -5,11 +5,9 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::client::IMAGE_PREFIX;
 use crate::error::ErrorKind;
 use crate::id::ByteSize;
-
-/// Prefix of a reference to an uploaded image; 64 hexadecimal digits follow.
-pub const IMAGE_PREFIX: &str = "image:sha256:";
 
 /// Gives the manager the bytes behind a file argument of `deploy`: vmand looks into its image store and checks what
 /// the peer may read, vmanctl without vmand opens plain paths.

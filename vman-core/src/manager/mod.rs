@@ -12,7 +12,7 @@ mod under_way;
 use std::time::Duration;
 
 pub use error::ManagerError;
-pub use files::{FileError, FileSource, IMAGE_PREFIX, PlainFiles, check_path, open_options, read_regular, shortened};
+pub use files::{FileError, FileSource, PlainFiles, check_path, open_options, read_regular, shortened};
 
 use crate::command::{
     Command, ConsoleChunk, ConsoleRead, ConsoleWrite, Created, HostRecord, PartitionRecord, Partitions, Paths,

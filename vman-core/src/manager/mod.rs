@@ -9,6 +9,11 @@ mod error;
 mod files;
 mod under_way;
 
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 pub use error::ManagerError;

@@ -3,6 +3,8 @@
 use core::fmt;
 
 use crate::abi::smc::SmcError;
+use crate::image::ImageError;
+use crate::plan::PlanError;
 use crate::state::InvalidTransition;
 
 macro_rules! kinds {
@@ -135,6 +137,12 @@ pub enum Error {
     /// The firmware refuses the call.
     #[error(transparent)]
     Firmware(#[from] SmcError),
+    /// There are no such cores or no such memory.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The kernel cannot be loaded.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// The kernel driver or the simulator refuses.
     #[cfg(feature = "std")]
     #[error(transparent)]
@@ -159,6 +167,8 @@ impl Error {
         match self {
             Self::Transition(_) => ErrorKind::InvalidState,
             Self::Firmware(code) => code.kind(),
+            Self::Plan(error) => error.kind(),
+            Self::Image(error) => error.kind(),
             #[cfg(feature = "std")]
             Self::Device(error) => error.kind,
             #[cfg(feature = "std")]

@@ -287,6 +287,11 @@ impl PhysRange {
         }
     }
 
+    /// The range from `from` up to `to`, which is not in it; empty if `to` is not above `from`.
+    pub const fn between(from: PhysAddr, to: PhysAddr) -> Self {
+        Self { base: from, size: ByteSize(to.0.saturating_sub(from.0)) }
+    }
+
     /// First address.
     pub const fn base(self) -> PhysAddr {
         self.base

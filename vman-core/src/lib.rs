@@ -27,6 +27,7 @@ extern crate alloc;
 pub mod abi;
 pub mod error;
 pub mod id;
+pub mod image;
 pub mod plan;
 pub mod state;
 

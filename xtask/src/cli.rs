@@ -1,12 +1,16 @@
 //! The command line of `cargo xtask`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::apt::Series;
 use crate::assets::{self, Asset};
+use crate::setup::packages::Need;
+use crate::stage::Recorder;
+use crate::{check, setup, test};
 
 /// The one entry to every job of the repository.
 #[derive(Debug, Parser)]
@@ -18,6 +22,18 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Job {
+    /// Run the tests: stages in order, cheap ones first.
+    Test(test::TestArgs),
+    /// Check format, lints, documentation, edges between crates, text and licences.
+    Check,
+    /// Show the Debian packages that jobs need, and install what is missing.
+    Setup {
+        /// Only for these jobs.
+        needs: Vec<Need>,
+        /// Install without asking.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Fetch things for arm64 into the cache, or say where they are.
     #[command(hide = true, subcommand)]
     Assets(AssetsJob),
@@ -48,9 +64,27 @@ impl Cli {
     /// What the job could not do.
     pub fn run(self) -> Result<ExitCode> {
         match self.job {
+            Job::Test(args) => test::run(&args),
+            Job::Check => Ok(run_checks()),
+            Job::Setup { needs, yes } => set_up(&needs, yes).map(|()| ExitCode::SUCCESS),
             Job::Assets(job) => job.run().map(|()| ExitCode::SUCCESS),
         }
     }
+}
+
+/// The checks by themselves, with the header's test.
+fn run_checks() -> ExitCode {
+    let mut recorder = Recorder::new("check", Duration::from_secs(6 * 60));
+    check::run(&mut recorder);
+    check::header(&mut recorder);
+    println!("{}", recorder.counts);
+    if recorder.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn set_up(needs: &[Need], yes: bool) -> Result<()> {
+    let needs = if needs.is_empty() { Need::value_variants() } else { needs };
+    setup::list(needs);
+    setup::ensure(needs, yes)
 }
 
 impl AssetsJob {
@@ -67,7 +101,6 @@ impl AssetsJob {
 }
 
 fn fetch(names: &[Asset], series: Series) -> Result<()> {
-    use clap::ValueEnum;
     let names = if names.is_empty() { Asset::value_variants() } else { names };
     for name in names {
         println!("{}", name.path(series)?.display());

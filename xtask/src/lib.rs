@@ -5,6 +5,12 @@
 
 pub mod apt;
 pub mod assets;
+pub mod check;
 pub mod cli;
 pub mod process;
+pub mod report;
+pub mod setup;
+pub mod skips;
+pub mod stage;
+pub mod test;
 pub mod workspace;

@@ -1,11 +1,16 @@
 //! Running other programs: a program that fails is shown with its command line and its last lines.
 
-use std::collections::VecDeque;
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use nix::sys::signal;
+use nix::unistd::Pid;
 
 /// How many lines of a failed program's output are repeated in the error.
 const LAST_LINES: usize = 20;
@@ -51,30 +56,78 @@ pub fn read(command: &mut Command) -> Result<String> {
     Ok(stdout)
 }
 
-/// Runs and hands each line of both outputs, merged in order, to `line`.
+/// Runs and hands each line of both outputs, merged in order, to `line`. After `limit` the program and everything
+/// that it started is killed.
 ///
 /// # Errors
-/// As [`read`].
-pub fn each_line(command: &mut Command, mut line: impl FnMut(&str)) -> Result<()> {
+/// As [`run`] (what the program said, `line` has seen), or the limit was reached.
+pub fn each_line_within(command: &mut Command, limit: Duration, mut line: impl FnMut(&str)) -> Result<()> {
     let (reader, writer) = io::pipe().context("Cannot make a pipe")?;
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn().with_context(|| cannot_start(command))?;
     // The command keeps the pipe's writing ends: they must close for the reader to see the end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    let mut last = VecDeque::with_capacity(LAST_LINES);
+    let guard = TimeLimit::start(child.id(), limit);
     for bytes in BufReader::new(reader).split(b'\n') {
-        let text = String::from_utf8_lossy(&bytes?).trim_end_matches('\r').to_owned();
-        line(&text);
-        if last.len() == LAST_LINES {
-            last.pop_front();
-        }
-        last.push_back(text);
+        line(String::from_utf8_lossy(&bytes?).trim_end_matches('\r'));
     }
     let status = child.wait().with_context(|| cannot_start(command))?;
+    if guard.finish() {
+        bail!("`{}` was stopped after {:.0} s", display(command), limit.as_secs_f64());
+    }
     if !status.success() {
-        bail!(failure(command, status, &last_lines(last.iter().map(String::as_str))));
+        bail!("`{}` ended with {status}", display(command));
     }
     Ok(())
+}
+
+/// A thread that kills a process and its descendants when the time is up.
+struct TimeLimit {
+    done: mpsc::Sender<()>,
+    thread: thread::JoinHandle<bool>,
+}
+
+impl TimeLimit {
+    fn start(pid: u32, limit: Duration) -> TimeLimit {
+        let (done, wait) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let late = wait.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout);
+            if late {
+                kill_tree(pid);
+            }
+            late
+        });
+        TimeLimit { done, thread }
+    }
+
+    /// Ends the watch; tells whether the time was up.
+    fn finish(self) -> bool {
+        // A thread that has already ended does not receive; its answer says so.
+        let _ = self.done.send(());
+        self.thread.join().unwrap_or(true)
+    }
+}
+
+/// Kills children last found first, so that no parent lives to start them again unseen.
+fn kill_tree(pid: u32) {
+    let children = children_of(pid);
+    if let Ok(raw) = i32::try_from(pid) {
+        // A process that is gone already needs no signal.
+        let _ = signal::kill(Pid::from_raw(raw), signal::Signal::SIGKILL);
+    }
+    children.into_iter().for_each(kill_tree);
+}
+
+fn children_of(pid: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten();
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|candidate| parent_of(*candidate) == Some(pid)).collect()
+}
+
+/// The fourth field of /proc/PID/stat, counted from behind the name, which may hold anything.
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }
 
 /// Whether a program of this name can be found in `PATH`.
@@ -119,7 +172,8 @@ mod tests {
     #[test]
     fn both_outputs_arrive_line_by_line_in_order() {
         let mut lines = Vec::new();
-        each_line(&mut shell("echo a; echo b >&2; echo c"), |line| lines.push(line.to_owned())).unwrap();
+        let mut command = shell("echo a; echo b >&2; echo c");
+        each_line_within(&mut command, Duration::from_secs(60), |line| lines.push(line.to_owned())).unwrap();
         assert_eq!(lines, ["a", "b", "c"]);
     }
 

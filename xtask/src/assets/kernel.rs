@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,21 @@ pub struct Headers {
     pub build: PathBuf,
     /// `uname -r` of the kernel that loads the module.
     pub release: String,
+}
+
+impl Headers {
+    /// `make modules` for the out-of-tree module in `source`.
+    pub fn build_module(&self, source: &Path) -> Command {
+        let mut command = Command::new("make");
+        command.arg("-C").arg(&self.build).arg(format!("M={}", source.display())).args([
+            "ARCH=arm64",
+            "CROSS_COMPILE=aarch64-linux-gnu-",
+            // Type information for BPF needs pahole and the kernel's own ELF file; a module loads without.
+            "CONFIG_DEBUG_INFO_BTF_MODULES=",
+            "modules",
+        ]);
+        command
+    }
 }
 
 /// Fetches the kernel, or finds it in the cache.

@@ -58,6 +58,8 @@ struct Vector {
     #[serde(default)]
     suffix: String,
     class: Option<String>,
+    #[serde(default)]
+    says: String,
 }
 
 impl Vector {
@@ -77,18 +79,20 @@ impl Vector {
 fn write_vectors(scratch: &Path) {
     let json = std::fs::read(root().join("tests/vectors/protocol.json")).unwrap();
     let vectors: Vectors = serde_json::from_slice(&json).unwrap();
-    let mut header = String::new();
+    let shape = "const char *json; int status; const char *name; const char *says;";
+    let mut header = format!("struct vector {{ {shape} }};\n");
     for (kind, list) in [("requests", &vectors.requests), ("replies", &vectors.replies)] {
         let mut rows = String::new();
         for (index, vector) in list.iter().enumerate() {
             let Some(text) = vector.text() else { continue };
             let bytes: Vec<String> = text.bytes().chain([0]).map(|byte| byte.to_string()).collect();
-            writeln!(header, "static const unsigned char {kind}_{index}[] = {{ {} }};", bytes.join(",")).unwrap();
+            writeln!(header, "static const unsigned char {kind}_{index}[] = {{ {} }};", bytes.join(","))
+                .unwrap();
             let status = vector.status();
-            writeln!(rows, "    {{ (const char *){kind}_{index}, (vman_status){status}, {:?} }},", vector.name).unwrap();
+            let (name, says) = (&vector.name, &vector.says);
+            writeln!(rows, "    {{ (const char *){kind}_{index}, {status}, {name:?}, {says:?} }},").unwrap();
         }
-        let shape = "const char *json; vman_status status; const char *name;";
-        writeln!(header, "static const struct {{ {shape} }} {kind}[] = {{\n{rows}}};").unwrap();
+        writeln!(header, "static const struct vector {kind}[] = {{\n{rows}}};").unwrap();
     }
     std::fs::write(scratch.join("vectors.h"), header).unwrap();
 }

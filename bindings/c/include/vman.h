@@ -227,6 +227,10 @@ typedef enum vman_event_kind {
    * This stream was read too slowly: `lost` events are missing. Ask vmand for the truth.
    */
   VMAN_EVENT_KIND_LOST = 6,
+  /**
+   * vmand stops, and with it this stream.
+   */
+  VMAN_EVENT_KIND_STOPPING = 7,
 } vman_event_kind;
 
 /**
@@ -250,6 +254,20 @@ typedef enum vman_cause {
    */
   VMAN_CAUSE_FIRMWARE = 3,
 } vman_cause;
+
+/**
+ * How a partition is shut down.
+ */
+typedef enum vman_shutdown_mode {
+  /**
+   * Halt the CPUs.
+   */
+  VMAN_SHUTDOWN_MODE_FORCED = 0,
+  /**
+   * Ask the operating system; boards may answer VMAN_STATUS_UNSUPPORTED.
+   */
+  VMAN_SHUTDOWN_MODE_GRACEFUL = 1,
+} vman_shutdown_mode;
 
 /**
  * A connection to vmand. Several threads may use it: their calls are carried out one after the other, so a thread

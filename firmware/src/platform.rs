@@ -14,6 +14,15 @@ pub trait Cores {
     fn wake(&mut self, cpu: CpuId);
     /// Forces a running CPU into the firmware, where it calls [`crate::Monitor::on_kick`]; no guest can mask it.
     fn kick(&mut self, cpu: CpuId);
+    /// [`Cores::wake`] for the critical partition that shares `cpu` ([`crate::Lane::sharer_of`]). Called only if
+    /// the monitor was built with sharing.
+    fn wake_sharer(&mut self, cpu: CpuId) {
+        self.wake(cpu);
+    }
+    /// [`Cores::kick`] for the critical partition that shares `cpu`.
+    fn kick_sharer(&mut self, cpu: CpuId) {
+        self.kick(cpu);
+    }
 }
 
 /// The memory and what isolates it.

@@ -1,0 +1,6 @@
+//! The promises of the firmware on a recorded machine.
+
+mod power;
+mod property;
+mod sharing;
+mod unit;

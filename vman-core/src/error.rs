@@ -147,6 +147,26 @@ pub enum Error {
     #[cfg(feature = "std")]
     #[error(transparent)]
     Device(#[from] crate::device::DeviceError),
+    /// A line of the protocol is wrong.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    Codec(#[from] crate::command::CodecError),
+    /// vmand refused the command.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    Remote(#[from] crate::command::ErrorReply),
+    /// A command breaks a rule that the manager knows.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    Manager(#[from] crate::manager::ManagerError),
+    /// A kernel, device tree or initrd cannot be read.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    File(#[from] crate::manager::FileError),
+    /// The connection to vmand is broken, or there is none.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    Client(#[from] crate::client::ClientError),
 }
 
 impl Error {
@@ -159,6 +179,16 @@ impl Error {
             Self::Image(error) => error.kind(),
             #[cfg(feature = "std")]
             Self::Device(error) => error.kind,
+            #[cfg(feature = "std")]
+            Self::Codec(error) => error.kind(),
+            #[cfg(feature = "std")]
+            Self::Remote(reply) => reply.kind(),
+            #[cfg(feature = "std")]
+            Self::Manager(error) => error.kind(),
+            #[cfg(feature = "std")]
+            Self::File(error) => error.kind(),
+            #[cfg(feature = "std")]
+            Self::Client(error) => error.kind(),
         }
     }
 }

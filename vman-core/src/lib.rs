@@ -32,6 +32,12 @@ pub mod plan;
 pub mod state;
 
 #[cfg(feature = "std")]
+pub mod client;
+#[cfg(feature = "std")]
+pub mod command;
+#[cfg(feature = "std")]
 pub mod device;
+#[cfg(feature = "std")]
+pub mod manager;
 
 pub use error::{Error, ErrorKind};

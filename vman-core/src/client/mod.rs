@@ -1,0 +1,264 @@
+//! A blocking connection to vmand.
+
+mod console;
+mod events;
+mod lines;
+mod upload;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::value::RawValue;
+
+use crate::command::{CodecError, Command, ConsoleAttach, ErrorReply};
+use crate::error::{Error, ErrorKind};
+use lines::Lines;
+
+pub use console::Console;
+pub use events::Events;
+pub use upload::IMAGE_PREFIX;
+
+/// Where vmand listens unless told otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/vman/vmand.sock";
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens, or the caller may not connect.
+    #[error("No connection to vmand at {path}")]
+    Connect {
+        /// The socket.
+        path: PathBuf,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The connection broke.
+    #[error("Connection to vmand broke")]
+    Io(#[source] io::Error),
+    /// vmand closed the connection.
+    #[error("vmand closed the connection")]
+    Closed,
+    /// No answer in time; the connection cannot be used any more, since the answer may still come.
+    #[error("vmand did not answer in time")]
+    Timeout,
+    /// A file of this machine cannot be uploaded.
+    #[error("Cannot read {path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl ClientError {
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Connect { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                ErrorKind::PermissionDenied
+            }
+            Self::Connect { .. } | Self::Io(_) | Self::Closed => ErrorKind::Disconnected,
+            Self::Timeout => ErrorKind::Timeout,
+            Self::File { source, .. } => match source.raw_os_error() {
+                Some(errno) => ErrorKind::from_errno(errno),
+                None => ErrorKind::InvalidArgument,
+            },
+        }
+    }
+}
+
+impl From<io::Error> for ClientError {
+    fn from(error: io::Error) -> Self {
+        if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+            Self::Timeout
+        } else {
+            Self::Io(error)
+        }
+    }
+}
+
+/// A connection: requests are answered in order.
+#[derive(Debug)]
+pub struct Client {
+    lines: Lines,
+    next_id: u64,
+    request: Vec<u8>,
+    broken: bool,
+}
+
+#[derive(Deserialize)]
+struct ReplyLine<'a> {
+    #[serde(borrow, default)]
+    r#return: Option<&'a RawValue>,
+    #[serde(default)]
+    error: Option<ErrorReply>,
+    #[serde(default)]
+    id: Option<u64>,
+}
+
+impl Client {
+    /// Connects to the socket at `path`. Without a time-out a call waits as long as vmand works.
+    ///
+    /// # Errors
+    /// [`ClientError::Connect`].
+    pub fn connect(path: impl AsRef<Path>) -> Result<Self, ClientError> {
+        let path = path.as_ref();
+        let socket = UnixStream::connect(path)
+            .map_err(|source| ClientError::Connect { path: path.to_owned(), source })?;
+        Ok(Self::from_socket(socket))
+    }
+
+    /// Uses a connected socket.
+    pub const fn from_socket(socket: UnixStream) -> Self {
+        Self { lines: Lines::new(socket), next_id: 1, request: Vec::new(), broken: false }
+    }
+
+    /// How long a call waits for each piece of its answer, `None` for ever.
+    ///
+    /// # Errors
+    /// [`ClientError::Io`] for a duration of zero.
+    pub fn set_timeout(&mut self, timeout: Option<Duration>) -> Result<(), ClientError> {
+        self.lines.socket().set_read_timeout(timeout)?;
+        self.lines.socket().set_write_timeout(timeout)?;
+        Ok(())
+    }
+
+    /// Sends `command` and waits for its reply.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] if vmand refuses, [`Error::Client`] if the connection fails, [`Error::Codec`] if the answer
+    /// is no reply. After [`ClientError`] the connection is of no use: the answer may still come.
+    pub fn call<R: DeserializeOwned>(&mut self, command: &Command) -> Result<R, Error> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let mut request = std::mem::take(&mut self.request);
+        request.clear();
+        command.encode(&mut request, Some(id));
+        let answer = self.exchange(&request).and_then(|line| read_reply(line, id));
+        self.request = request;
+        answer
+    }
+
+    /// Sends a line as it is, which ends with a newline, and gives the line that comes back without its newline: for
+    /// callers who make their own JSON.
+    ///
+    /// # Errors
+    /// As [`Client::call`], without [`Error::Remote`].
+    pub fn call_line(&mut self, line: &[u8]) -> Result<&[u8], Error> {
+        self.exchange(line)
+    }
+
+    fn exchange(&mut self, request: &[u8]) -> Result<&[u8], Error> {
+        if std::mem::replace(&mut self.broken, true) {
+            return Err(ClientError::Closed.into());
+        }
+        self.lines.send(request)?;
+        let line = self.lines.next()?;
+        self.broken = false;
+        Ok(line)
+    }
+
+    /// Turns the connection into a stream of events.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub fn subscribe(mut self) -> Result<Events, Error> {
+        let _: IgnoredAny = self.call(&Command::SubscribeEvents)?;
+        Ok(Events::new(self.lines))
+    }
+
+    /// Turns the connection into a partition's console.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub fn attach(mut self, args: &ConsoleAttach) -> Result<Console, Error> {
+        let _: IgnoredAny = self.call(&Command::ConsoleAttach(*args))?;
+        Ok(Console::new(self.lines))
+    }
+}
+
+impl AsFd for Client {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.lines.socket().as_fd()
+    }
+}
+
+fn read_reply<R: DeserializeOwned>(line: &[u8], id: u64) -> Result<R, Error> {
+    let bad = |text: String| Error::from(CodecError::Reply(text));
+    let reply = serde_json::from_slice::<ReplyLine<'_>>(line).map_err(|error| bad(error.to_string()))?;
+    if let Some(echoed) = reply.id.filter(|echoed| *echoed != id) {
+        return Err(bad(format!("answer to request {echoed} instead of {id}")));
+    }
+    match (reply.error, reply.r#return) {
+        (Some(error), _) => Err(error.into()),
+        (None, Some(value)) => serde_json::from_str(value.get()).map_err(|error| bad(error.to_string())),
+        (None, None) => Err(bad("neither return nor error".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+
+    use super::*;
+    use crate::command::VersionRecord;
+
+    /// A peer that reads one line and answers `reply`.
+    fn answering(reply: &'static str) -> Client {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            BufReader::new(&theirs).read_line(&mut line).unwrap();
+            (&theirs).write_all(reply.as_bytes()).unwrap();
+        });
+        Client::from_socket(ours)
+    }
+
+    fn version(client: &mut Client) -> Result<VersionRecord, Error> {
+        client.call(&Command::QueryVersion)
+    }
+
+    #[test]
+    fn members_that_nobody_knows_are_ignored() {
+        let mut client = answering(concat!(
+            r#"{"return":{"protocol":1,"version":"9","firmware":"1.0","paths":"local","simulated":true,"new":1},"#,
+            r#""id":1,"later":0}"#,
+            "\n"
+        ));
+        assert_eq!(version(&mut client).unwrap().version, "9");
+    }
+
+    #[test]
+    fn refusal_keeps_its_kind_and_text() {
+        let mut client = answering("{\"error\":{\"class\":\"Busy\",\"desc\":\"d\"}}\n");
+        let error = version(&mut client).unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Busy, "d"));
+    }
+
+    #[test]
+    fn half_a_reply_and_a_closed_connection_are_told_apart_from_a_wrong_answer() {
+        assert_eq!(version(&mut answering("{\"return\":")).unwrap_err().kind(), ErrorKind::Disconnected);
+        assert_eq!(version(&mut answering("{}\n")).unwrap_err().kind(), ErrorKind::Protocol);
+        assert_eq!(
+            version(&mut answering("{\"return\":{},\"id\":7}\n")).unwrap_err().kind(),
+            ErrorKind::Protocol
+        );
+    }
+
+    #[test]
+    fn late_answer_never_answers_the_next_request() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let mut client = Client::from_socket(ours);
+        client.set_timeout(Some(Duration::from_millis(1))).unwrap();
+        assert_eq!(version(&mut client).unwrap_err().kind(), ErrorKind::Timeout);
+        assert_eq!(version(&mut client).unwrap_err().kind(), ErrorKind::Disconnected);
+    }
+}

@@ -1,0 +1,23 @@
+//! JSON protocol v1: one object per line over a Unix socket (source document, 3.2.1 and Figure 15).
+//!
+//! A request is `{"command": NAME, "args": {...}, "id": any}`, its reply `{"return": {...}}` or
+//! `{"error": {"class": C, "desc": text}}`; `id` is optional and echoed. Unknown arguments are refused, unknown
+//! members of replies are to be ignored.
+
+mod args;
+pub(crate) mod base64_bytes;
+mod codec;
+mod memory_size;
+mod reply;
+mod request;
+
+pub use args::{
+    ConsoleAttach, ConsoleInput, ConsoleRead, ConsoleWrite, CreatePartition, Deploy, Hello, ImageDelete, ImagePut, Role,
+    Shutdown, ShutdownMode, Target,
+};
+pub use codec::{CodecError, MAX_LINE, encode_error, encode_push, encode_return};
+pub use reply::{
+    ConsoleChunk, CpuRecord, Created, ErrorReply, EventData, EventRecord, Fault, HostRecord, Image, Images,
+    MemoryRecord, PartitionRecord, Partitions, Paths, Reply, Stats, VersionRecord,
+};
+pub use request::{Command, Incoming};

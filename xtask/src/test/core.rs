@@ -1,0 +1,36 @@
+//! The core stage: the tests of the workspace, of the C ABI, and the guards.
+
+use crate::check::cargo;
+use crate::stage::Recorder;
+use crate::workspace;
+
+use super::Depth;
+
+/// Cases of each property test in a full run.
+const FULL_PROPTEST_CASES: &str = "20000";
+
+/// Runs the stage.
+pub(super) fn run(recorder: &mut Recorder, depth: Depth) {
+    workspace_tests(recorder, depth);
+    no_std_guard(recorder);
+}
+
+/// Every test of every crate. `--show-output` lets the runner see tests that say SKIPPED and pass.
+fn workspace_tests(recorder: &mut Recorder, depth: Depth) {
+    let mut test = cargo("test");
+    test.args(["--workspace", "--no-fail-fast", "--", "--show-output"]);
+    if depth == Depth::Full {
+        test.arg("--include-ignored").env("PROPTEST_CASES", FULL_PROPTEST_CASES);
+    }
+    recorder.tests("cargo test", &mut test);
+}
+
+/// A program without std that depends on the no_std crates: a feature that pulls std in does not link.
+fn no_std_guard(recorder: &mut Recorder) {
+    let manifest = workspace::root().join("tests/no_std/Cargo.toml");
+    if manifest.is_file() {
+        let mut build = cargo("build");
+        build.env("CARGO_TARGET_DIR", workspace::target_dir().join("no_std"));
+        recorder.program("no_std guard", build.arg("--manifest-path").arg(manifest));
+    }
+}

@@ -38,7 +38,14 @@ impl Ram {
             return;
         };
         self.clear(target);
-        self.loaded.insert(address.0, Loaded { data: Arc::clone(data), skip: start, len });
+        let loaded = Loaded { data: Arc::clone(data), skip: start, len };
+        // Pages at the edges that were written before stay on top: they get their part.
+        for base in [page_of(address.0), page_of(target.end().0)] {
+            if let Some(page) = self.pages.get_mut(&base) {
+                overlay(base, page.as_mut_slice(), address.0, loaded.bytes());
+            }
+        }
+        self.loaded.insert(address.0, loaded);
     }
 
     /// Copies memory at `address` into `buffer`.
@@ -84,20 +91,21 @@ impl Ram {
         }
         for base in [page_of(start), page_of(end)] {
             if let Some(page) = self.pages.get_mut(&base) {
-                let from = start.saturating_sub(base).min(PAGE);
-                let to = end.saturating_sub(base).min(PAGE);
-                page[as_usize(from)..as_usize(to.max(from))].fill(0);
+                page[part_of_page(base, start, end)].fill(0);
             }
         }
     }
 
-    /// Whether nothing in `range` takes room; it reads as zeros then.
+    /// Whether `range` is as it was when the board was turned on: zeros, and nothing loaded.
     pub(crate) fn is_clear(&self, range: PhysRange) -> bool {
         let (start, end) = (range.base().0, range.end().0);
         let before = self.loaded.range(..start).next_back();
         self.loaded.range(start..end).next().is_none()
             && before.is_none_or(|(base, loaded)| base + as_u64(loaded.len) <= start)
-            && self.pages.range(page_of(start)..end).all(|(_, page)| page.iter().all(|byte| *byte == 0))
+            && self
+                .pages
+                .range(page_of(start)..end)
+                .all(|(base, page)| page[part_of_page(*base, start, end)].iter().all(|byte| *byte == 0))
     }
 
     /// Cuts what lies in `range` out of loaded images.
@@ -129,6 +137,13 @@ fn overlay(target_base: u64, target: &mut [u8], source_base: u64, source: &[u8])
         let from = as_usize(start - source_base)..as_usize(end - source_base);
         target[to].copy_from_slice(&source[from]);
     }
+}
+
+/// The part of the page at `base` that lies between `start` and `end`.
+fn part_of_page(base: u64, start: u64, end: u64) -> std::ops::Range<usize> {
+    let from = start.saturating_sub(base).min(PAGE);
+    let to = end.saturating_sub(base).min(PAGE);
+    as_usize(from)..as_usize(to.max(from))
 }
 
 const fn page_of(address: u64) -> u64 {

@@ -84,9 +84,7 @@ impl<D: ManagerDevice + 'static> Shared<D> {
             Command::QueryVersion => refusing(self.manager.version(caller.paths).map(Reply::Version)),
             Command::ImagePut(piece) => stored(self.store()?.put(piece).map(Reply::Image)),
             Command::ImageList => Ok(Reply::Images(self.store()?.list())),
-            Command::ImageDelete(args) => {
-                stored(self.store()?.delete(&args.digest).map(|()| Reply::Done {}))
-            }
+            Command::ImageDelete(args) => stored(self.store()?.delete(&args.digest).map(|()| Reply::Done {})),
             _ => refusing(self.manager.apply(command, &self.files.of(caller.root))),
         }
     }
@@ -115,5 +113,8 @@ fn stored(outcome: Result<Reply, StoreError>) -> Result<Reply, ErrorReply> {
 /// A panic in a command is our defect; the connection and the daemon go on.
 fn defect(error: &tokio::task::JoinError) -> ErrorReply {
     tracing::error!(%error, "A command panicked");
-    ErrorReply::new(vman_core::ErrorKind::Internal, "vmand failed while it carried out the command; its log says more")
+    ErrorReply::new(
+        vman_core::ErrorKind::Internal,
+        "vmand failed while it carried out the command; its log says more",
+    )
 }

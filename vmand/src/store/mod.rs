@@ -58,7 +58,9 @@ impl ImageStore {
             .mode(0o600)
             .open(directory.join(".lock"))?;
         lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => io::Error::new(io::ErrorKind::ResourceBusy, "another daemon has it open"),
+            TryLockError::WouldBlock => {
+                io::Error::new(io::ErrorKind::ResourceBusy, "another daemon has it open")
+            }
             TryLockError::Error(error) => error,
         })?;
         let store = Self {
@@ -185,8 +187,8 @@ impl ImageStore {
             self.forget(expected);
             return Err(StoreError::Mismatch { expected: *expected, actual });
         }
-        let moved = fs::rename(&partial, self.file(expected))
-            .and_then(|()| File::open(&self.directory)?.sync_all());
+        let moved =
+            fs::rename(&partial, self.file(expected)).and_then(|()| File::open(&self.directory)?.sync_all());
         self.uploads().remove(expected);
         moved.map_err(|source| StoreError::Io { path: partial, source })
     }
@@ -230,7 +232,8 @@ impl ImageStore {
     /// # Errors
     /// [`FileError`].
     pub fn read(&self, digest: &str, limit: ByteSize) -> Result<Vec<u8>, FileError> {
-        let wanted = Digest::parse(digest).ok_or_else(|| FileError::NoImage(vman_core::manager::shortened(digest)))?;
+        let wanted =
+            Digest::parse(digest).ok_or_else(|| FileError::NoImage(vman_core::manager::shortened(digest)))?;
         let path = self.file(&wanted);
         let file = open_options().open(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => FileError::NoImage(wanted.to_string()),
@@ -238,7 +241,10 @@ impl ImageStore {
         })?;
         let data = read_regular(file, &path, limit)?;
         if Digest::of(&data) != wanted {
-            return Err(FileError::Image { digest: wanted.to_string(), rule: "is damaged: its bytes have another digest" });
+            return Err(FileError::Image {
+                digest: wanted.to_string(),
+                rule: "is damaged: its bytes have another digest",
+            });
         }
         Ok(data)
     }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use super::module::vmanager_ko;
-use super::userspace::{self, Source};
+use super::userspace;
 use crate::apt::Series;
 use crate::{assets, process};
 
@@ -118,8 +118,8 @@ impl Tree {
 pub struct Extras {
     /// The script that is run instead of a shell; the machine turns itself off behind it.
     pub script: Option<String>,
-    /// More programs for [`path::BIN`].
-    pub programs: Vec<Source>,
+    /// More programs for [`path::BIN`], by their crates.
+    pub programs: Vec<&'static str>,
     /// Whether vmand and vmanctl are left out.
     pub bare: bool,
 }
@@ -135,12 +135,9 @@ pub fn management(series: Series, extras: &Extras, output: &Path) -> Result<()> 
     let guest_archive = tempfile::NamedTempFile::new()?;
     guest(guest_archive.path())?;
     tree.file(path::GUEST_INITRD, guest_archive.path())?;
-    let daemon: &[Source] =
-        if extras.bare { &[] } else { &[Source::Binary("vmand"), Source::Binary("vmanctl")] };
-    for source in daemon.iter().chain(&extras.programs) {
-        let program = userspace::build(*source)?;
-        let name = program.file_name().and_then(|name| name.to_str()).context("A program without a name")?;
-        tree.program(&format!("{}/{name}", path::BIN), &program)?;
+    let daemon: &[&str] = if extras.bare { &[] } else { &["vmand", "vmanctl"] };
+    for name in daemon.iter().chain(&extras.programs) {
+        tree.program(&format!("{}/{name}", path::BIN), &userspace::build(name)?)?;
     }
     if let Some(script) = &extras.script {
         tree.text(path::SCRIPT, script)?;

@@ -80,7 +80,9 @@ fn length(data: &[u8]) -> u64 {
 
 fn checked_command_line(text: Option<&str>) -> Result<Option<&str>, ManagerError> {
     match text {
-        Some(text) if text.len() >= COMMAND_LINE_MAX => Err(ManagerError::CommandLine("has 2048 bytes or more")),
+        Some(text) if text.len() >= COMMAND_LINE_MAX => {
+            Err(ManagerError::CommandLine("has 2048 bytes or more"))
+        }
         Some(text) if text.contains('\0') => Err(ManagerError::CommandLine("contains a NUL byte")),
         other => Ok(other),
     }

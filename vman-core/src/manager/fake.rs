@@ -86,9 +86,8 @@ impl Board {
     fn tell(&mut self, id: PartitionId, change: Change) {
         self.seq += 1;
         let event = DeviceEvent { seq: self.seq, timestamp_ns: self.seq, id, change };
-        self.queues.retain_mut(|(queue, bell)| {
-            queue.send(event.clone()).is_ok() && bell.write_all(b"!").is_ok()
-        });
+        self.queues
+            .retain_mut(|(queue, bell)| queue.send(event.clone()).is_ok() && bell.write_all(b"!").is_ok());
     }
 
     fn create(&mut self, request: &CreateRequest) -> Result<PartitionId, DeviceError> {
@@ -151,7 +150,9 @@ impl ManagerDevice for FakeDevice {
 
     fn host(&self) -> Result<HostInfo, DeviceError> {
         let board = self.0.lock().unwrap();
-        let owner = |cpu| board.partitions.values().find(|slot| slot.info.cpus.contains(cpu)).map(|slot| slot.info.id);
+        let owner = |cpu| {
+            board.partitions.values().find(|slot| slot.info.cpus.contains(cpu)).map(|slot| slot.info.id)
+        };
         let cpu = |id| CpuInfo {
             id,
             mpidr: Mpidr(u64::from(id.0)),

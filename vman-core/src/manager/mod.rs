@@ -20,8 +20,8 @@ pub use error::ManagerError;
 pub use files::{FileError, FileSource, PlainFiles, check_path, open_options, read_regular, shortened};
 
 use crate::command::{
-    Command, ConsoleChunk, ConsoleRead, ConsoleWrite, Created, HostRecord, PartitionRecord, Partitions, Paths,
-    Reply, Shutdown, ShutdownMode, Stats, VersionRecord,
+    Command, ConsoleChunk, ConsoleRead, ConsoleWrite, Created, HostRecord, PartitionRecord, Partitions,
+    Paths, Reply, Shutdown, ShutdownMode, Stats, VersionRecord,
 };
 use crate::device::{ConsoleAction, ManagerDevice, PartitionDevice, PartitionInfo};
 use crate::error::Error;

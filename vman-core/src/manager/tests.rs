@@ -86,7 +86,10 @@ fn bad_arguments_of_create_name_their_rule() {
     }
     let long = format!(r#""cores":1,"memsize":1,"name":"{}""#, "ä".repeat(32));
     assert!(bench.refused("create-partition", &long).1.contains("has 64 bytes, more than 63"));
-    assert_eq!(bench.refused("create-partition", r#""cores":4294967295,"memsize":1"#).0, ErrorKind::NoResources);
+    assert_eq!(
+        bench.refused("create-partition", r#""cores":4294967295,"memsize":1"#).0,
+        ErrorKind::NoResources
+    );
 }
 
 #[test]
@@ -116,7 +119,10 @@ fn faulted_partition_says_what_is_left() {
     bench.device.change(PartitionId(1), |info| info.condition = Condition::Faulted);
     let (kind, text) = bench.refused("suspend", r#""id":1"#);
     assert_eq!(kind, ErrorKind::InvalidState);
-    assert_eq!(text, "Partition 1 is DEPLOYED and faulted; only shutdown and reboot are possible, not suspend");
+    assert_eq!(
+        text,
+        "Partition 1 is DEPLOYED and faulted; only shutdown and reboot are possible, not suspend"
+    );
     bench.run("reboot", r#""id":1"#).unwrap();
 }
 
@@ -133,7 +139,8 @@ fn second_operation_is_busy_and_queries_tell_the_first() {
         }
     }
     let bench = Bench::in_state(PartitionState::Ready);
-    let (_, text) = bench.with(&Waiting(&bench), r#"{"command":"deploy","args":{"id":1,"kernel":"k"}}"#).unwrap_err();
+    let (_, text) =
+        bench.with(&Waiting(&bench), r#"{"command":"deploy","args":{"id":1,"kernel":"k"}}"#).unwrap_err();
     assert_eq!(text, "There is no image seen in the store");
     bench.run("destroy-partition", r#""id":1"#).unwrap();
 }
@@ -153,7 +160,10 @@ fn management_partition_and_unknown_ids_are_out_of_reach() {
         let (kind, text) = bench.refused(name, r#""id":0"#);
         assert_eq!(kind, ErrorKind::InvalidArgument);
         assert!(text.contains("management partition"), "{text}");
-        assert_eq!(bench.refused(name, r#""id":77"#), (ErrorKind::NotFound, "There is no partition 77".into()));
+        assert_eq!(
+            bench.refused(name, r#""id":77"#),
+            (ErrorKind::NotFound, "There is no partition 77".into())
+        );
     }
 }
 
@@ -198,5 +208,8 @@ fn host_and_counters_are_told() {
 fn commands_of_the_daemon_say_so() {
     let bench = Bench::new();
     let (kind, text) = bench.refused("image-list", "");
-    assert_eq!((kind, text.as_str()), (ErrorKind::Unsupported, "image-list needs vmand: connect to its socket"));
+    assert_eq!(
+        (kind, text.as_str()),
+        (ErrorKind::Unsupported, "image-list needs vmand: connect to its socket")
+    );
 }

@@ -53,7 +53,8 @@ impl Console {
     /// # Errors
     /// [`super::ClientError`] if the connection failed.
     pub fn send(&mut self, data: &[u8]) -> Result<(), Error> {
-        let mut line = serde_json::to_vec(&Input { data }).map_err(|error| CodecError::Syntax(error.to_string()))?;
+        let mut line =
+            serde_json::to_vec(&Input { data }).map_err(|error| CodecError::Syntax(error.to_string()))?;
         line.push(b'\n');
         Ok(self.lines.send(&line)?)
     }

@@ -42,6 +42,7 @@ int vmanager_smc_probe(void);
 int vmanager_smc(u32 function, struct vmanager_regs *regs, struct vmanager_header *why);
 int vmanager_smc_query(u32 function, u64 a, u64 b, u64 out[3], struct vmanager_header *why);
 int vmanager_smc_status(u32 id, u64 *status, struct vmanager_header *why);
+u32 vmanager_smc_pending(u64 status);
 int vmanager_smc_wait(u32 id, u32 state, unsigned long deadline, u64 *status, struct vmanager_header *why);
 bool vmanager_smc_pause(unsigned int *round, unsigned long deadline);
 

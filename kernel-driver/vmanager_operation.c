@@ -44,30 +44,16 @@ static void unclaim(struct vmanager_partition *partition)
 	mutex_unlock(&partition->lock);
 }
 
-static u32 firmware_pending(u32 operation)
-{
-	switch (operation) {
-	case VMANAGER_OPERATION_SHUTDOWN:
-		return VMANAGER_SMC_PENDING_SHUTDOWN;
-	case VMANAGER_OPERATION_SUSPEND:
-		return VMANAGER_SMC_PENDING_SUSPEND;
-	case VMANAGER_OPERATION_DESTROY:
-		return VMANAGER_SMC_PENDING_DESTROY;
-	default:
-		return VMANAGER_SMC_PENDING_NONE;
-	}
-}
-
 /* What an earlier call began and did not see the end of may be asked for again; then this call waits for it. */
 static int check_state(u64 status, u32 operation, struct vmanager_header *why)
 {
 	u32 state = VMANAGER_SMC_STATUS_STATE(status);
-	u32 pending = VMANAGER_SMC_STATUS_PENDING(status);
+	u32 pending = vmanager_smc_pending(status);
 	u32 reason = vmanager_state_refuses(state, VMANAGER_SMC_STATUS_FAULTED(status), operation);
 
 	if (reason != VMANAGER_REASON_NONE)
 		return vmanager_refuse(why, -EBADFD, reason, state, operation);
-	if (pending != VMANAGER_SMC_PENDING_NONE && pending != firmware_pending(operation))
+	if (pending != VMANAGER_OPERATION_NONE && pending != operation)
 		return vmanager_refuse(why, -EBUSY, VMANAGER_REASON_BUSY, pending, operation);
 	return 0;
 }
@@ -119,7 +105,7 @@ static int ask(struct vmanager_partition *partition, u32 function, u64 status, s
 {
 	int err;
 
-	if (VMANAGER_SMC_STATUS_PENDING(status) != VMANAGER_SMC_PENDING_NONE)
+	if (vmanager_smc_pending(status) != VMANAGER_OPERATION_NONE)
 		return 0;
 	err = vmanager_smc_query(function, partition->id, 0, NULL, why);
 	return err == VMANAGER_SMC_PENDING ? 0 : err;

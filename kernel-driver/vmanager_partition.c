@@ -290,20 +290,6 @@ int vmanager_partition_remove(struct vmanager_partition *partition)
 	return 0;
 }
 
-static u32 pending_operation(u64 status)
-{
-	switch (VMANAGER_SMC_STATUS_PENDING(status)) {
-	case VMANAGER_SMC_PENDING_SHUTDOWN:
-		return VMANAGER_OPERATION_SHUTDOWN;
-	case VMANAGER_SMC_PENDING_SUSPEND:
-		return VMANAGER_OPERATION_SUSPEND;
-	case VMANAGER_SMC_PENDING_DESTROY:
-		return VMANAGER_OPERATION_DESTROY;
-	default:
-		return VMANAGER_OPERATION_NONE;
-	}
-}
-
 static void info_fill(struct vmanager_partition *partition, struct vmanager_info *info)
 {
 	info->id = partition->id;
@@ -344,7 +330,7 @@ int vmanager_partition_info(struct vmanager_partition *partition, struct vmanage
 	info->state = VMANAGER_SMC_STATUS_STATE(status);
 	info->condition = VMANAGER_SMC_STATUS_FAULTED(status);
 	if (info->busy == VMANAGER_OPERATION_NONE)
-		info->busy = pending_operation(status);
+		info->busy = vmanager_smc_pending(status);
 	info->fault = fault[0];
 	info->fault_address = fault[1];
 	info->fault_pc = fault[2];

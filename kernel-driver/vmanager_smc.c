@@ -112,6 +112,26 @@ int vmanager_smc_status(u32 id, u64 *status, struct vmanager_header *why)
 	return 0;
 }
 
+/**
+ * vmanager_smc_pending - operation that the firmware has under way
+ * @status: x1 of page STATUS
+ *
+ * Return: VMANAGER_OPERATION_*.
+ */
+u32 vmanager_smc_pending(u64 status)
+{
+	switch (VMANAGER_SMC_STATUS_PENDING(status)) {
+	case VMANAGER_SMC_PENDING_SHUTDOWN:
+		return VMANAGER_OPERATION_SHUTDOWN;
+	case VMANAGER_SMC_PENDING_SUSPEND:
+		return VMANAGER_OPERATION_SUSPEND;
+	case VMANAGER_SMC_PENDING_DESTROY:
+		return VMANAGER_OPERATION_DESTROY;
+	default:
+		return VMANAGER_OPERATION_NONE;
+	}
+}
+
 /* First short sleeps, for an operation takes about 100 microseconds if the partition is well, then one tick each. */
 #define SHORT_ROUNDS 20
 #define SHORT_US 100

@@ -155,6 +155,14 @@ pub enum Error {
     #[cfg(feature = "std")]
     #[error(transparent)]
     Remote(#[from] crate::command::ErrorReply),
+    /// A command breaks a rule that the manager knows.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    Manager(#[from] crate::manager::ManagerError),
+    /// A kernel, device tree or initrd cannot be read.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    File(#[from] crate::manager::FileError),
     /// The connection to vmand is broken, or there is none.
     #[cfg(feature = "std")]
     #[error(transparent)]
@@ -175,6 +183,10 @@ impl Error {
             Self::Codec(error) => error.kind(),
             #[cfg(feature = "std")]
             Self::Remote(reply) => reply.kind(),
+            #[cfg(feature = "std")]
+            Self::Manager(error) => error.kind(),
+            #[cfg(feature = "std")]
+            Self::File(error) => error.kind(),
             #[cfg(feature = "std")]
             Self::Client(error) => error.kind(),
         }

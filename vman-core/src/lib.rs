@@ -37,5 +37,7 @@ pub mod client;
 pub mod command;
 #[cfg(feature = "std")]
 pub mod device;
+#[cfg(feature = "std")]
+pub mod manager;
 
 pub use error::{Error, ErrorKind};

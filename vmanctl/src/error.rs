@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use vman_core::client::ClientError;
-use vman_core::command::ErrorReply;
+use vman_core::manager::ManagerError;
 use vman_core::{Error, ErrorKind};
 
 use crate::exit;
@@ -47,22 +47,14 @@ pub enum Failure {
     /// A name or UUID that no partition has.
     #[error("There is no partition with the name or UUID {0:?}")]
     NoSuchPartition(String),
-    /// A local file cannot be used.
-    #[error("File {} {rule}", path.display())]
-    File {
-        /// The file.
+    /// The directory for manual pages cannot be written to.
+    #[error("Directory {} cannot be written to", path.display())]
+    Directory {
+        /// The directory.
         path: PathBuf,
-        /// What is wrong.
-        rule: &'static str,
-        /// What the kernel said, if it was asked.
-        source: Option<io::Error>,
+        /// Why.
+        source: io::Error,
     },
-    /// vmand breaks a rule of the protocol.
-    #[error("vmand breaks the protocol: {0}")]
-    Peer(String),
-    /// Something that only vmand can do.
-    #[error("{0} needs vmand")]
-    NeedsDaemon(&'static str),
     /// The terminal cannot be used.
     #[error("Terminal cannot be used")]
     Terminal(#[source] io::Error),
@@ -79,9 +71,7 @@ impl Failure {
             Self::NoTarget { source, .. } => Some(source.kind()),
             Self::Device { source, .. } => Some(source.kind),
             Self::NoSuchPartition(_) => Some(ErrorKind::NotFound),
-            Self::File { source, .. } => Some(source.as_ref().map_or(ErrorKind::InvalidArgument, file_kind)),
-            Self::Peer(_) => Some(ErrorKind::Protocol),
-            Self::NeedsDaemon(_) => Some(ErrorKind::Unsupported),
+            Self::Directory { source, .. } => Some(os_kind(source)),
             Self::Terminal(_) => Some(ErrorKind::Internal),
             Self::Output(_) => None,
         }
@@ -118,13 +108,12 @@ impl Failure {
             Self::NoTarget { .. } => {
                 "start vmand, load the vManager driver, or try the simulated board with --device sim"
             }
-            Self::NeedsDaemon(_) => "start vmand and leave --device out",
+            Self::Core(Error::Manager(ManagerError::NeedsDaemon(_))) => "start vmand and leave --device out",
             Self::NoSuchPartition(_) => "`vmanctl list` shows those that exist",
             Self::Core(Error::Client(ClientError::Connect { source, .. })) => connect_advice(source.kind())?,
             Self::Core(_)
             | Self::Device { .. }
-            | Self::File { .. }
-            | Self::Peer(_)
+            | Self::Directory { .. }
             | Self::Terminal(_)
             | Self::Output(_) => return None,
         };
@@ -134,10 +123,12 @@ impl Failure {
     /// `{"error": {"class": C, "desc": text, "advice": clause}}`.
     pub fn to_json(&self) -> Value {
         let kind = self.kind().unwrap_or(ErrorKind::Internal);
-        let class = match self {
-            Self::Core(Error::Remote(ErrorReply { class, .. }))
-            | Self::Advised { error: Error::Remote(ErrorReply { class, .. }), .. } => class,
-            _ => kind.name(),
+        let class = if let Self::Core(Error::Remote(reply))
+        | Self::Advised { error: Error::Remote(reply), .. } = self
+        {
+            &reply.class
+        } else {
+            kind.name()
         };
         let mut error = json!({ "class": class, "desc": self.text() });
         if let Some(advice) = self.advice() {
@@ -147,27 +138,22 @@ impl Failure {
     }
 }
 
-const fn connect_advice(kind: io::ErrorKind) -> Option<&'static str> {
-    match kind {
-        io::ErrorKind::PermissionDenied => Some("run it as root or as a member of vmand's group"),
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Some("is vmand running?"),
-        _ => None,
+fn connect_advice(kind: io::ErrorKind) -> Option<&'static str> {
+    let absent = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
+    if kind == io::ErrorKind::PermissionDenied {
+        return Some("run it as root or as a member of vmand's group");
     }
+    absent.contains(&kind).then_some("is vmand running?")
 }
 
-fn file_kind(error: &io::Error) -> ErrorKind {
-    match error.kind() {
-        io::ErrorKind::NotFound => ErrorKind::NotFound,
-        io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidFilename => {
-            ErrorKind::InvalidArgument
-        }
-        _ => error.raw_os_error().map_or(ErrorKind::Internal, ErrorKind::from_errno),
-    }
+fn os_kind(error: &io::Error) -> ErrorKind {
+    error.raw_os_error().map_or(ErrorKind::Internal, ErrorKind::from_errno)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vman_core::command::ErrorReply;
 
     #[test]
     fn closed_pipe_ends_without_an_error() {

@@ -16,8 +16,7 @@ pub(crate) fn completions(program: &'static str, shell: Shell) -> Vec<u8> {
 
 /// Writes one page for the program and one for each command.
 pub(crate) fn man(program: &'static str, directory: &Path) -> Result<(), Failure> {
-    let unusable =
-        |source| Failure::File { path: directory.into(), rule: "cannot be written to", source: Some(source) };
+    let unusable = |source| Failure::Directory { path: directory.into(), source };
     std::fs::create_dir_all(directory).map_err(unusable)?;
     clap_mangen::generate_to(args::command(program), directory).map_err(unusable)
 }

@@ -5,8 +5,11 @@
 
 pub mod apt;
 pub mod assets;
+pub mod bench;
 pub mod check;
 pub mod cli;
+pub mod demo;
+pub mod edges;
 pub mod process;
 pub mod report;
 pub mod setup;

@@ -59,10 +59,22 @@ pub const GRANULE: u64 = 2 << 20;
 pub const EL2_BASE: u64 = 0xbfc0_0000;
 /// Size in bytes.
 pub const EL2_SIZE: u64 = 2 << 20;
-/// Stage-2 tables, behind image and stacks in the EL2 layer's RAM.
-pub const STAGE2_BASE: u64 = EL2_BASE + EL2_SIZE / 2;
-/// Table pages (4 KiB each) of one partition.
-pub const STAGE2_PAGES: usize = 16;
+/// Most bytes of the EL2 image; the rest of its RAM is data.
+pub const EL2_IMAGE_SIZE: u64 = 64 << 10;
+/// What the EL2 layer knows of every partition (`view`), cleared by EL3 at boot.
+pub const EL2_DATA_BASE: u64 = EL2_BASE + EL2_IMAGE_SIZE;
+/// Size in bytes.
+pub const EL2_DATA_SIZE: u64 = 64 << 10;
+/// Stacks of the EL2 layer, one per CPU.
+pub const EL2_STACKS_BASE: u64 = EL2_DATA_BASE + EL2_DATA_SIZE;
+/// Bytes of one stack.
+pub const EL2_STACK_SIZE: u64 = 16 << 10;
+/// Translation tables: stage 2 of every partition, then the EL2 layer's own.
+pub const TABLES_BASE: u64 = EL2_BASE + EL2_SIZE / 2;
+/// Bytes of one translation-table page.
+pub const TABLE_SIZE: u64 = 4 << 10;
+/// Table pages of one partition.
+pub const TABLES_PER_PARTITION: usize = 16;
 
 /// Console rings: one of [`CONSOLE_SIZE`] bytes per partition slot. Only the management partition sees them.
 pub const CONSOLES_BASE: u64 = 0xbfe0_0000;
@@ -83,7 +95,7 @@ pub const GICR_STRIDE: u64 = 0x2_0000;
 pub const UART_BASE: u64 = 0x0900_0000;
 /// Size in bytes.
 pub const UART_SIZE: u64 = 0x1000;
-/// Secure PL061 GPIO; pin 0 resets, pin 1 powers off.
+/// Secure PL061 GPIO; pin 0 powers off, pin 1 resets.
 pub const SECURE_GPIO_BASE: u64 = 0x090b_0000;
 
 /// SPI (INTID - 32) that tells the management partition of events: edge, node `/firmware/vmanager` with

@@ -1,5 +1,6 @@
 //! Binary interfaces: between firmware and kernel driver ([`smc`], [`console`]), and between kernel driver and user
-//! space (`ioctl`).
+//! space ([`ioctl`]).
 
 pub mod console;
+pub mod ioctl;
 pub mod smc;

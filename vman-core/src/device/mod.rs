@@ -3,6 +3,13 @@
 //! A device is shared by threads and processes, so its methods take `&self`; the driver behind it serialises what
 //! must not happen at once and answers [`ErrorKind::Busy`] for a second operation on the same partition.
 
+#[cfg(feature = "device")]
+#[allow(unsafe_code, reason = "ioctl")]
+mod char;
+#[cfg(feature = "device")]
+#[allow(unsafe_code, reason = "one getsockopt that no crate wraps")]
+pub mod peer;
+
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -13,6 +20,9 @@ use crate::error::ErrorKind;
 use crate::id::{ByteSize, CpuId, CpuSet, Mpidr, PartitionId, PhysRange};
 use crate::plan::World;
 use crate::state::{Condition, Operation, PartitionState};
+
+#[cfg(feature = "device")]
+pub use self::char::{CharDevice, CharEvents, CharPartition};
 
 /// A board with partitions: `/dev/vmanager`, or a simulator.
 pub trait ManagerDevice: Send + Sync {

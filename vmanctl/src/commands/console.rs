@@ -164,14 +164,20 @@ impl Screen<'_> {
 
     /// A partition that is gone is an end, typing in vain is worth a note, everything else is an error.
     fn refused(&mut self, error: Error) -> Result<Option<End>, Failure> {
-        match (error.kind(), &error) {
-            (ErrorKind::NotFound, _) => Ok(Some(End::Gone)),
-            (_, Error::Remote(refusal)) => {
-                self.note(&refusal.desc)?;
-                Ok(None)
-            }
-            _ => Err(error.into()),
+        const IN_VAIN: [ErrorKind; 4] = [
+            ErrorKind::Busy,
+            ErrorKind::Unsupported,
+            ErrorKind::PermissionDenied,
+            ErrorKind::InvalidArgument,
+        ];
+        let kind = error.kind();
+        if kind == ErrorKind::NotFound {
+            return Ok(Some(End::Gone));
         }
+        if IN_VAIN.contains(&kind) {
+            return self.note(&error.to_string()).map(|()| None);
+        }
+        Err(error.into())
     }
 
     /// Types what was typed; false when the console was left.

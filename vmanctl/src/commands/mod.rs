@@ -58,12 +58,11 @@ impl Context<'_> {
 
 /// Carries out a command line.
 pub(crate) fn run(cli: Cli, streams: &mut Streams<'_>, program: &'static str) -> Result<(), Failure> {
-    match cli.action {
-        Action::Completions { shell } => {
-            return Ok(streams.out.write_all(&generate::completions(program, shell))?);
-        }
-        Action::Man { directory } => return generate::man(program, &directory),
-        _ => {}
+    if let Action::Completions { shell } = cli.action {
+        return Ok(streams.out.write_all(&generate::completions(program, shell))?);
+    }
+    if let Action::Man { directory } = &cli.action {
+        return generate::man(program, directory);
     }
     let look = Look { color: wants_color(cli.global.color, streams.out_is_terminal), width: streams.width };
     let mut context = Context {

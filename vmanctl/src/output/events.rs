@@ -6,8 +6,7 @@ use vman_core::device::Cause;
 use vman_core::id::PartitionId;
 
 use super::Look;
-use super::paint::{printable, state_color};
-use anstyle::AnsiColor;
+use super::paint::{Tone, printable};
 
 /// The event as people read it; an unknown one is shown as it came.
 pub fn text(line: &str, look: Look) -> String {
@@ -29,15 +28,16 @@ fn what(event: &EventData, look: Look) -> String {
     match event {
         EventData::PartitionCreated { id } => format!("{} created", of(id)),
         EventData::PartitionState { id, from, to, cause } => {
-            let to = look.paint(state_color(*to).on_default(), *to);
+            let to = look.paint(Tone::of(*to).style(), *to);
             format!("{} {from} -> {to} ({})", of(id), by(*cause))
         }
         EventData::PartitionRebooted { id, cause } => format!("{} rebooted ({})", of(id), by(*cause)),
         EventData::PartitionFaulted { id, reason } => {
-            let faulted = look.paint(AnsiColor::Red.on_default(), "faulted");
+            let faulted = look.paint(Tone::Bad.style(), "faulted");
             format!("{} {faulted}: {}", of(id), printable(reason))
         }
         EventData::PartitionDestroyed { id } => format!("{} destroyed", of(id)),
+        EventData::DaemonStopping {} => "vmand stops".into(),
         EventData::EventsLost { lost } => format!("{lost} events lost: this reader was too slow"),
     }
 }
@@ -80,6 +80,7 @@ mod tests {
             ("'partition-rebooted','data':{'id':1,'cause':'guest'}", "partition 1 rebooted (guest)"),
             ("'partition-faulted','data':{'id':1,'reason':'memory'}", "partition 1 faulted: memory"),
             ("'partition-destroyed','data':{'id':1}", "partition 1 destroyed"),
+            ("'daemon-stopping','data':{}", "vmand stops"),
             ("'events-lost','data':{'lost':7}", "7 events lost: this reader was too slow"),
             ("'moon-rise','data':{'id':1}", "moon-rise {\"id\":1}"),
         ];

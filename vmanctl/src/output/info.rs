@@ -2,14 +2,12 @@
 
 use std::fmt::Write as _;
 
-use anstyle::AnsiColor;
 use vman_core::command::PartitionRecord;
 use vman_core::id::PhysAddr;
-use vman_core::state::Condition;
 
 use super::Look;
 use super::list::{cores, memory, world};
-use super::paint::{condition_text, printable, state_color, state_text};
+use super::paint::{Tone, condition, printable, state_text};
 
 /// One line a property.
 pub fn text(partition: &PartitionRecord, look: Look) -> String {
@@ -25,13 +23,9 @@ pub fn text(partition: &PartitionRecord, look: Look) -> String {
     if let Some(uuid) = &partition.uuid {
         line("UUID", uuid);
     }
-    line("State", &look.paint(state_color(partition.state).on_default(), state_text(partition)));
-    let style = if partition.condition == Condition::Faulted {
-        AnsiColor::Red.on_default()
-    } else {
-        anstyle::Style::new()
-    };
-    line("Condition", &look.paint(style, condition_text(partition)));
+    line("State", &look.paint(Tone::of(partition.state).style(), state_text(partition)));
+    let (condition, tone) = condition(partition);
+    line("Condition", &look.paint(tone.style(), condition));
     line("World", &world(partition));
     line("Cores", &format!("{} ({})", cores(partition), partition.cores.len()));
     line("Memory", &format!("{} at {}", memory(partition.memsize_mib), PhysAddr(partition.memory_base)));

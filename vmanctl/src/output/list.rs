@@ -1,13 +1,11 @@
 //! `list`.
 
-use anstyle::AnsiColor;
 use comfy_table::Cell;
 use vman_core::command::{PartitionRecord, Partitions};
 use vman_core::id::{ByteSize, CpuSet};
-use vman_core::state::{Condition, PartitionState};
 
 use super::Look;
-use super::paint::{condition_text, printable, state_color, state_text};
+use super::paint::{Tone, condition, printable, state_text};
 use super::table::{colored, lines, table};
 
 /// One line a partition.
@@ -24,22 +22,23 @@ fn row(partition: &PartitionRecord) -> Vec<Cell> {
     vec![
         Cell::new(partition.id),
         Cell::new(partition.name.as_deref().map_or_else(|| "-".into(), printable)),
-        colored(state_text(partition), state_color(partition.state)),
-        condition(partition),
+        state_cell(partition),
+        condition_cell(partition),
         Cell::new(world(partition)),
         Cell::new(cores(partition)),
         Cell::new(memory(partition.memsize_mib)),
     ]
 }
 
+/// The state's cell.
+pub(super) fn state_cell(partition: &PartitionRecord) -> Cell {
+    colored(state_text(partition), Tone::of(partition.state))
+}
+
 /// The condition's cell.
-pub(super) fn condition(partition: &PartitionRecord) -> Cell {
-    let text = condition_text(partition);
-    match (partition.condition, partition.state) {
-        (Condition::Faulted, _) => colored(text, AnsiColor::Red),
-        (Condition::Running, PartitionState::Deployed) => colored(text, AnsiColor::Green),
-        (Condition::Running, PartitionState::Ready | PartitionState::Suspended) => Cell::new(text),
-    }
+pub(super) fn condition_cell(partition: &PartitionRecord) -> Cell {
+    let (text, tone) = condition(partition);
+    colored(text, tone)
 }
 
 /// Secure or not.

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 
 use anstyle::{AnsiColor, Effects, Style};
+use comfy_table::Color;
 use vman_core::command::PartitionRecord;
 use vman_core::state::{Condition, PartitionState};
 
@@ -45,12 +46,51 @@ impl<T: Display> Display for Painted<T> {
     }
 }
 
-/// Colour of a state.
-pub(super) const fn state_color(state: PartitionState) -> AnsiColor {
-    match state {
-        PartitionState::Ready => AnsiColor::Cyan,
-        PartitionState::Deployed => AnsiColor::Green,
-        PartitionState::Suspended => AnsiColor::Yellow,
+/// What a colour says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// Nothing.
+    Plain,
+    /// It waits.
+    Idle,
+    /// It works.
+    Good,
+    /// It is held.
+    Held,
+    /// It is broken.
+    Bad,
+}
+
+impl Tone {
+    /// The tone of a state.
+    pub(super) const fn of(state: PartitionState) -> Self {
+        match state {
+            PartitionState::Ready => Self::Idle,
+            PartitionState::Deployed => Self::Good,
+            PartitionState::Suspended => Self::Held,
+        }
+    }
+
+    /// For text.
+    pub(super) const fn style(self) -> Style {
+        match self {
+            Self::Plain => Style::new(),
+            Self::Idle => AnsiColor::Cyan.on_default(),
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Held => AnsiColor::Yellow.on_default(),
+            Self::Bad => AnsiColor::Red.on_default(),
+        }
+    }
+
+    /// For cells of tables.
+    pub(super) const fn color(self) -> Color {
+        match self {
+            Self::Plain => Color::Reset,
+            Self::Idle => Color::DarkCyan,
+            Self::Good => Color::DarkGreen,
+            Self::Held => Color::DarkYellow,
+            Self::Bad => Color::DarkRed,
+        }
     }
 }
 
@@ -63,13 +103,13 @@ pub(super) fn state_text(partition: &PartitionRecord) -> String {
 }
 
 /// What is known of the operating system in a partition; READY partitions have none.
-pub(super) fn condition_text(partition: &PartitionRecord) -> String {
+pub(super) fn condition(partition: &PartitionRecord) -> (String, Tone) {
     match (partition.condition, &partition.fault, partition.state) {
-        (Condition::Faulted, Some(fault), _) => format!("faulted: {}", printable(&fault.reason)),
-        (Condition::Faulted, None, _) => "faulted".into(),
-        (Condition::Running, _, PartitionState::Ready) => "-".into(),
-        (Condition::Running, _, PartitionState::Suspended) => "held".into(),
-        (Condition::Running, _, PartitionState::Deployed) => "running".into(),
+        (Condition::Faulted, Some(fault), _) => (format!("faulted: {}", printable(&fault.reason)), Tone::Bad),
+        (Condition::Faulted, None, _) => ("faulted".into(), Tone::Bad),
+        (Condition::Running, _, PartitionState::Ready) => ("-".into(), Tone::Plain),
+        (Condition::Running, _, PartitionState::Suspended) => ("held".into(), Tone::Plain),
+        (Condition::Running, _, PartitionState::Deployed) => ("running".into(), Tone::Good),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Tables without lines.
 
-use anstyle::AnsiColor;
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
 
 use super::Look;
+use super::paint::Tone;
 
 /// A table with `header`; the columns in `right` hold numbers and stand at the right.
 pub(super) fn table(header: &[&str], right: &[usize]) -> Table {
@@ -20,16 +20,8 @@ pub(super) fn table(header: &[&str], right: &[usize]) -> Table {
 }
 
 /// A cell in a colour.
-pub(super) fn colored(text: impl ToString, color: AnsiColor) -> Cell {
-    Cell::new(text).fg(match color {
-        AnsiColor::Red => Color::DarkRed,
-        AnsiColor::Green => Color::DarkGreen,
-        AnsiColor::Yellow => Color::DarkYellow,
-        AnsiColor::Cyan => Color::DarkCyan,
-        AnsiColor::Magenta => Color::DarkMagenta,
-        AnsiColor::Blue => Color::DarkBlue,
-        _ => Color::Reset,
-    })
+pub(super) fn colored(text: impl ToString, tone: Tone) -> Cell {
+    Cell::new(text).fg(tone.color())
 }
 
 /// The table's lines without blanks at their ends.

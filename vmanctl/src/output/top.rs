@@ -10,9 +10,9 @@ use vman_core::id::PartitionId;
 
 use super::Look;
 use super::host::{cores as core_map, memory_bar};
-use super::list::{condition, cores, memory};
-use super::paint::{printable, state_color, state_text};
-use super::table::{colored, lines, table};
+use super::list::{condition_cell, cores, memory, state_cell};
+use super::paint::printable;
+use super::table::{lines, table};
 
 /// What a frame shows.
 #[derive(Debug, Clone, Serialize)]
@@ -68,8 +68,8 @@ fn row(partition: &PartitionRecord, now: &Snapshot, before: Before<'_>) -> Vec<C
     vec![
         Cell::new(id),
         Cell::new(name.chars().take(NAME).collect::<String>()),
-        colored(state_text(partition), state_color(partition.state)),
-        condition(partition),
+        state_cell(partition),
+        condition_cell(partition),
         Cell::new(cores(partition)),
         Cell::new(memory(partition.memsize_mib)),
         Cell::new(starts),

@@ -1,0 +1,135 @@
+//! Exceptions taken to EL3: SMCs, kicks, and what nobody expects.
+
+use arm_sysregs::el3::accessors::read_esr_el3;
+use arm_sysregs::read_sysreg;
+use firmware::{Kick, Outcome};
+use qemu_virt::service;
+use vman_core::abi::smc::{FaultReason, SmcCall, SmcReturn};
+
+use crate::{cpu, gic, platform};
+
+read_sysreg!(far_el3, u64, safe);
+
+/// Registers of the interrupted level, as entry.S saves them.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Frame {
+    x: [u64; 31],
+    elr: u64,
+    spsr: u64,
+    _alignment: u64,
+}
+
+const _: () = assert!(size_of::<Frame>() == 272);
+
+/// Vector: synchronous exception of a lower level in AArch64.
+const LOWER_SYNC: u64 = 8;
+/// Vector: FIQ of a lower level in AArch64.
+const LOWER_FIQ: u64 = 10;
+/// Exception class: SMC in AArch64.
+const EC_SMC: u8 = 0x17;
+/// `SPSR_EL3.M[3:2]`: the level that the exception came from.
+const SPSR_LEVEL_SHIFT: u32 = 2;
+
+impl Frame {
+    fn level(&self) -> u64 {
+        self.spsr >> SPSR_LEVEL_SHIFT & 3
+    }
+
+    fn call(&self) -> SmcCall {
+        let [function, args @ ..] = self.x.first_chunk::<8>().expect("31 registers are more than 8");
+        SmcCall { function: *function, args: *args }
+    }
+
+    fn answer(&mut self, answer: SmcReturn) {
+        self.x[..4].copy_from_slice(&answer.0);
+    }
+}
+
+// SAFETY: the only function of this name; called by entry.S with the frame on this CPU's stack.
+#[unsafe(no_mangle)]
+extern "C" fn exception(frame: &mut Frame, vector: u64) {
+    match vector {
+        LOWER_SYNC if read_esr_el3().ec() == EC_SMC && frame.level() == 2 => from_el2(frame),
+        LOWER_SYNC if read_esr_el3().ec() == EC_SMC => smc(frame),
+        LOWER_FIQ => {
+            gic::take_kicks();
+            kicked();
+        }
+        lower if lower > LOWER_SYNC => unexpected(frame),
+        LOWER_SYNC => unexpected(frame),
+        own => panic!(
+            "vector {own}: ESR {:#x}, ELR {:#x}, FAR {:#x}",
+            read_esr_el3().bits(),
+            frame.elr,
+            read_far_el3()
+        ),
+    }
+}
+
+/// A call of an operating system.
+fn smc(frame: &mut Frame) {
+    let cpu = cpu::current();
+    match platform::with(|monitor, board| monitor.on_smc(cpu, frame.call(), board)) {
+        Outcome::Return(answer) => frame.answer(answer),
+        Outcome::Standby(answer) => {
+            cpu::wait_for_interrupt();
+            frame.answer(answer);
+        }
+        Outcome::Park => leave(),
+    }
+}
+
+/// The monitor says what becomes of this CPU now.
+fn kicked() {
+    let cpu = cpu::current();
+    loop {
+        match platform::with(|monitor, board| monitor.on_kick(cpu, board)) {
+            Kick::Resume => return,
+            Kick::Hold => gic::wait_for_kick(),
+            Kick::Park => leave(),
+        }
+    }
+}
+
+/// This CPU leaves its partition: it is proven off only when nothing of the partition is left in it.
+fn leave() -> ! {
+    cpu::scrub();
+    let cpu = cpu::current();
+    platform::with(|monitor, board| monitor.on_off(cpu, board));
+    cpu::park()
+}
+
+/// A call of the EL2 layer.
+fn from_el2(frame: &mut Frame) {
+    let SmcCall { function, args } = frame.call();
+    if function == service::EL2_FAULT {
+        fault(FaultReason::from_register(args[0]), args[1], args[2]);
+    } else {
+        frame.answer(SmcReturn::refused(vman_core::abi::smc::SmcError::NotSupported));
+    }
+}
+
+/// A lower level did something that EL3 has no answer to.
+fn unexpected(frame: &mut Frame) {
+    crate::log::line(format_args!(
+        "CPU {}: unexpected exception of EL{}: ESR {:#x}, ELR {:#x}",
+        cpu::current(),
+        frame.level(),
+        read_esr_el3().bits(),
+        frame.elr
+    ));
+    fault(FaultReason::Exception, read_far_el3(), frame.elr);
+}
+
+/// The partition is faulted; this CPU never goes back to it.
+fn fault(reason: FaultReason, address: u64, program_counter: u64) -> ! {
+    let cpu = cpu::current();
+    platform::with(|monitor, board| monitor.on_fault(cpu, reason, address, program_counter, board));
+    loop {
+        gic::wait_for_kick();
+        if platform::with(|monitor, board| monitor.on_kick(cpu, board)) == Kick::Park {
+            leave()
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The secure side of the GICv3: groups, the kick, and what is left of a partition on a redistributor.
+
+use arm_sysregs::el1::accessors as el1;
+use arm_sysregs::el1::registers::{IccEoir0El1, IccIgrpen0El1, IccPmrEl1, IccSgi0rEl1};
+use arm_sysregs::el2::accessors::write_icc_sre_el2;
+use arm_sysregs::el2::registers::IccSreEl2;
+use arm_sysregs::el3::accessors::{write_icc_sre_el3, write_scr_el3};
+use arm_sysregs::el3::registers::IccSreEl3;
+use qemu_virt::gic::{
+    CTLR_ARE_NS, CTLR_ARE_S, CTLR_ENABLE_GRP0, CTLR_ENABLE_GRP1NS, CTLR_ENABLE_GRP1S, CTLR_RWP, FIRST_SPI,
+    GICD_CTLR, GICD_ICACTIVER, GICD_ICENABLER, GICD_ICPENDR, GICD_IGROUPR, GICD_IGRPMODR, GICD_IPRIORITYR,
+    GICD_IROUTER, GICD_ISENABLER, GICD_TYPER, GICR_SGI_FRAME, GICR_TYPER, GICR_WAKER, KICK_SGI,
+    WAKER_CHILDREN_ASLEEP, WAKER_PROCESSOR_SLEEP, bit, distributor, redistributor,
+};
+use qemu_virt::memory_map::MAX_CPUS;
+use vman_core::id::CpuId;
+
+use crate::{cpu, features};
+
+/// System-register access on, no bypass, lower levels too.
+const SRE_ALL: u64 = 0xf;
+/// INTIDs from here on mean that nothing is pending.
+const FIRST_SPECIAL_INTID: u64 = 1020;
+/// Lowest priority: masks nothing.
+const PRIORITY_MASK_NONE: u64 = 0xff;
+/// Priorities of the Non-secure state begin here: masks all of them, lets the kick through.
+const PRIORITY_MASK_NON_SECURE: u64 = 0x80;
+/// SGIs 0 to 7 and all PPIs are the operating systems'; 8 to 15 stay secure.
+const NON_SECURE_PRIVATE: u32 = 0xffff_00ff;
+/// Highest priority.
+const KICK_PRIORITY: u8 = 0;
+/// `GICR_TYPER`: the last redistributor of the row.
+const TYPER_LAST: u64 = 1 << 4;
+
+/// Number of CPUs: redistributors in a row until the last.
+pub(crate) fn count_cpus() -> usize {
+    let is_last = |cpu: &usize| redistributor(*cpu).read64(GICR_TYPER) & TYPER_LAST != 0;
+    (0..MAX_CPUS).find(is_last).map_or(MAX_CPUS, |last| last + 1)
+}
+
+/// Affinity routing in both states, every shared interrupt in Non-secure Group 1.
+pub(crate) fn init_distributor() {
+    let gic = distributor();
+    let words = u64::from(gic.read32(GICD_TYPER) & 0x1f) + 1;
+    write_control(0);
+    write_control(CTLR_ARE_S | CTLR_ARE_NS);
+    for word in 1..words {
+        gic.write32(GICD_IGROUPR + word * 4, u32::MAX);
+        gic.write32(GICD_IGRPMODR + word * 4, 0);
+    }
+    write_control(CTLR_ARE_S | CTLR_ARE_NS | CTLR_ENABLE_GRP0 | CTLR_ENABLE_GRP1NS | CTLR_ENABLE_GRP1S);
+}
+
+fn write_control(value: u32) {
+    distributor().write32(GICD_CTLR, value);
+    while distributor().read32(GICD_CTLR) & CTLR_RWP != 0 {}
+}
+
+/// Wakes this CPU's redistributor and lets the kick through to EL3.
+pub(crate) fn init_cpu(index: usize) {
+    let gic = redistributor(index);
+    gic.write32(GICR_WAKER, gic.read32(GICR_WAKER) & !WAKER_PROCESSOR_SLEEP);
+    while gic.read32(GICR_WAKER) & WAKER_CHILDREN_ASLEEP != 0 {}
+    gic.write32(GICR_SGI_FRAME + GICD_IGROUPR, NON_SECURE_PRIVATE);
+    gic.write32(GICR_SGI_FRAME + GICD_IGRPMODR, 0);
+    gic.write8(GICR_SGI_FRAME + GICD_IPRIORITYR + u64::from(KICK_SGI), KICK_PRIORITY);
+    gic.write32(GICR_SGI_FRAME + GICD_ISENABLER, 1 << KICK_SGI);
+    // SAFETY: lower levels do not run yet; SRE goes from 0 to 1 only.
+    unsafe {
+        write_scr_el3(features::scr());
+        write_icc_sre_el3(IccSreEl3::from_bits_retain(SRE_ALL));
+        cpu::barrier();
+        write_icc_sre_el2(IccSreEl2::from_bits_retain(SRE_ALL));
+    }
+    el1::write_icc_pmr_el1(IccPmrEl1::from_bits_retain(PRIORITY_MASK_NONE));
+    el1::write_icc_igrpen0_el1(IccIgrpen0El1::from_bits_retain(1));
+    cpu::barrier();
+}
+
+/// Sends the kick: a secure SGI that no operating system can mask.
+pub(crate) fn kick(cpu: CpuId) {
+    cpu::barrier();
+    let intid = u64::from(KICK_SGI) << 24;
+    el1::write_icc_sgi0r_el1(IccSgi0rEl1::from_bits_retain(intid | 1 << cpu.index()));
+    cpu::barrier();
+}
+
+/// Acknowledges every kick that is pending here.
+pub(crate) fn take_kicks() {
+    loop {
+        let intid = el1::read_icc_iar0_el1().bits();
+        if intid >= FIRST_SPECIAL_INTID {
+            return;
+        }
+        el1::write_icc_eoir0_el1(IccEoir0El1::from_bits_retain(intid));
+        cpu::barrier();
+    }
+}
+
+/// Sleeps until the next kick; interrupts of the operating system do not wake this CPU meanwhile.
+pub(crate) fn wait_for_kick() {
+    el1::write_icc_pmr_el1(IccPmrEl1::from_bits_retain(PRIORITY_MASK_NON_SECURE));
+    cpu::wait_for_interrupt();
+    take_kicks();
+    el1::write_icc_pmr_el1(IccPmrEl1::from_bits_retain(PRIORITY_MASK_NONE));
+    cpu::barrier();
+}
+
+/// Disables and forgets all interrupts of this CPU that an operating system used.
+pub(crate) fn scrub_redistributor(index: usize) {
+    let gic = redistributor(index);
+    gic.write32(GICR_SGI_FRAME + GICD_ICENABLER, !(1 << KICK_SGI));
+    gic.write32(GICR_SGI_FRAME + GICD_ICPENDR, !(1 << KICK_SGI));
+    gic.write32(GICR_SGI_FRAME + GICD_ICACTIVER, !(1 << KICK_SGI));
+}
+
+/// Gives the shared interrupt to `cpu`, disabled and not pending.
+pub(crate) fn route(intid: u32, cpu: CpuId) {
+    assert!(intid >= FIRST_SPI);
+    silence(intid);
+    distributor().write64(GICD_IROUTER + u64::from(intid) * 8, cpu.index() as u64);
+}
+
+/// Disables and forgets a shared interrupt.
+pub(crate) fn silence(intid: u32) {
+    for array in [GICD_ICENABLER, GICD_ICPENDR, GICD_ICACTIVER] {
+        let (offset, bit) = bit(array, intid);
+        distributor().write32(offset, bit);
+    }
+}

@@ -1,0 +1,61 @@
+//! EL3 firmware of QEMU's `virt` board: the vManager Unit and the Power Management Unit of `vman-firmware` on real
+//! registers. Every CPU starts here, parks here, and comes back here for every SMC and every kick.
+#![no_std]
+#![no_main]
+
+mod cpu;
+mod exception;
+mod features;
+mod gic;
+mod log;
+mod machine;
+mod mmu;
+mod platform;
+mod stage2;
+mod tables;
+
+use core::arch::global_asm;
+use core::panic::PanicInfo;
+
+use firmware::Boot;
+
+global_asm!(include_str!("entry.S"));
+
+/// First Rust code with MMU and caches on, on every CPU.
+// SAFETY: the only function of this name; called by entry.S with a stack of its own.
+#[unsafe(no_mangle)]
+extern "C" fn el3_main() -> ! {
+    if cpu::is_boot_cpu() {
+        log::line(format_args!("vManager firmware {}: {} CPUs", env!("CARGO_PKG_VERSION"), platform::cpu_count()));
+        gic::init_distributor();
+        platform::init();
+    } else {
+        platform::wait_until_ready();
+    }
+    gic::init_cpu(cpu::current().index());
+    parked()
+}
+
+/// What a CPU does that belongs to nobody or is off: it waits until the monitor has a start for it.
+// SAFETY: the only function of this name; jumped to by entry.S with an empty stack of its own.
+#[unsafe(no_mangle)]
+extern "C" fn parked() -> ! {
+    let cpu = cpu::current();
+    loop {
+        if let Some((boot, slot)) = platform::with(|monitor, board| {
+            let boot: Boot = monitor.on_parked(cpu)?;
+            Some((boot, board.slot(boot.partition)?))
+        }) {
+            cpu::enter(boot, slot)
+        }
+        gic::wait_for_kick();
+    }
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    log::line(format_args!("EL3 panic on CPU {}: {info}", cpu::current()));
+    loop {
+        cpu::wait_for_interrupt();
+    }
+}

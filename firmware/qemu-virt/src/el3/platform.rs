@@ -1,0 +1,220 @@
+//! The machine as the monitor sees it, and the one lock round both.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use firmware::Monitor;
+use firmware::monitor::Board as BoardDescription;
+use firmware::platform::{Cores, Machine, Memory};
+use qemu_virt::gic::{FIRST_SPI, pend};
+use qemu_virt::memory_map::{
+    CONSOLE_SIZE, EL2_DATA_BASE, EVENT_SPI, GRANULE, MANAGEMENT_DTB, MANAGEMENT_KERNEL, MAX_CPUS, MAX_PARTITIONS,
+    POOL_BASE, POOL_SIZE,
+};
+use qemu_virt::view::{Ring, console_interrupt, view};
+use spin::mutex::SpinMutex;
+use vman_core::abi::smc::Counter;
+use vman_core::id::{ByteSize, CpuId, CpuSet, Mpidr, PartitionId, PhysAddr, PhysRange};
+use vman_core::plan::World;
+
+use crate::stage2::{self, Stage2Tables};
+use crate::{cpu, gic, log, machine};
+
+/// The monitor of this board.
+pub(crate) type BoardMonitor = Monitor<MAX_CPUS, MAX_PARTITIONS>;
+
+struct Firmware {
+    monitor: BoardMonitor,
+    board: Board,
+}
+
+static FIRMWARE: SpinMutex<Option<Firmware>> = SpinMutex::new(None);
+static CPU_COUNT: AtomicUsize = AtomicUsize::new(0);
+const NO_MEMORY: PhysRange = PhysRange::new(PhysAddr(0), ByteSize::ZERO).expect("an empty range does not wrap");
+const POOL: PhysRange = PhysRange::new(PhysAddr(POOL_BASE), ByteSize(POOL_SIZE)).expect("the pool ends in RAM");
+
+/// Number of CPUs of the machine, at most [`MAX_CPUS`].
+pub(crate) fn cpu_count() -> usize {
+    match CPU_COUNT.load(Ordering::Relaxed) {
+        0 => {
+            let count = gic::count_cpus();
+            CPU_COUNT.store(count, Ordering::Relaxed);
+            count
+        }
+        count => count,
+    }
+}
+
+/// Sets up the monitor; the management partition is to start. Called once, by the boot CPU.
+pub(crate) fn init() {
+    let cpus = CpuSet::first(cpu_count());
+    let description = BoardDescription {
+        cpus,
+        boot_cpu: cpu::current(),
+        memory: POOL,
+        secure_memory: NO_MEMORY,
+        granule: ByteSize(GRANULE),
+        event_interrupt: FIRST_SPI + EVENT_SPI,
+    };
+    let monitor = Monitor::new(description, PhysAddr(MANAGEMENT_KERNEL), MANAGEMENT_DTB);
+    let board = Board::new(cpus);
+    *FIRMWARE.lock() = Some(Firmware { monitor, board });
+}
+
+/// Waits until [`init`] is done.
+pub(crate) fn wait_until_ready() {
+    while FIRMWARE.lock().is_none() {
+        core::hint::spin_loop();
+    }
+}
+
+/// Runs `job` under the lock.
+pub(crate) fn with<R>(job: impl FnOnce(&mut BoardMonitor, &mut Board) -> R) -> R {
+    let mut firmware = FIRMWARE.lock();
+    let firmware = firmware.as_mut().expect("init comes before every exception");
+    job(&mut firmware.monitor, &mut firmware.board)
+}
+
+struct Slot {
+    id: PartitionId,
+    cpus: CpuSet,
+    tables: Stage2Tables,
+}
+
+/// What a CPU needs to enter a partition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SlotEntry {
+    /// Number of the slot.
+    pub(crate) index: usize,
+    /// `VTTBR_EL2`.
+    pub(crate) vttbr: u64,
+}
+
+/// The machine: which slot holds which partition, and their tables.
+pub(crate) struct Board {
+    slots: [Option<Slot>; MAX_PARTITIONS],
+}
+
+impl Board {
+    fn new(cpus: CpuSet) -> Self {
+        clear_views();
+        let mut slots = [const { None }; MAX_PARTITIONS];
+        view(0).reset(cpus.words()[0]);
+        slots[0] = Some(Slot { id: PartitionId::MANAGEMENT, cpus, tables: Stage2Tables::management(cpus) });
+        Self { slots }
+    }
+
+    fn index(&self, id: PartitionId) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.as_ref().is_some_and(|slot| slot.id == id))
+    }
+
+    /// The partition's slot.
+    pub(crate) fn slot(&self, id: PartitionId) -> Option<SlotEntry> {
+        let index = self.index(id)?;
+        self.slots[index].as_ref().map(|slot| SlotEntry { index, vttbr: slot.tables.vttbr() })
+    }
+
+    fn management(&mut self) -> &mut Slot {
+        self.slots[0].as_mut().expect("the management partition is never released")
+    }
+
+    fn set_management_cpus(&mut self, cpus: CpuSet) {
+        let management = self.management();
+        management.cpus = cpus;
+        view(0).cpus.store(cpus.words()[0], Ordering::Relaxed);
+    }
+}
+
+/// The EL2 layer's data area holds chance at power-on and the last run's values at a reset.
+fn clear_views() {
+    for index in 0..MAX_PARTITIONS {
+        view(index).reset(0);
+    }
+    debug_assert!(core::ptr::from_ref(view(0)) as u64 == EL2_DATA_BASE);
+}
+
+impl Cores for Board {
+    fn cpu(&self, mpidr: Mpidr) -> Option<CpuId> {
+        cpu::from_mpidr(mpidr)
+    }
+
+    fn mpidr(&self, cpu: CpuId) -> Option<Mpidr> {
+        (cpu.index() < cpu_count()).then_some(Mpidr(u64::from(cpu.0)))
+    }
+
+    fn wake(&mut self, cpu: CpuId) {
+        gic::kick(cpu);
+    }
+
+    fn kick(&mut self, cpu: CpuId) {
+        gic::kick(cpu);
+    }
+}
+
+impl Memory for Board {
+    fn assign(&mut self, partition: PartitionId, _world: World, memory: PhysRange, cpus: CpuSet) {
+        let index = self.slots.iter().position(Option::is_none).expect("the monitor bounds the partitions");
+        self.management().tables.hide(memory);
+        self.management().tables.hide_redistributors(cpus);
+        self.set_management_cpus(self.slots[0].as_ref().map_or(CpuSet::EMPTY, |slot| slot.cpus).difference(&cpus));
+        view(index).reset(cpus.words()[0]);
+        Ring::new(index).clear();
+        if let Some(first) = cpus.lowest() {
+            gic::route(console_interrupt(index), first);
+        }
+        let tables = Stage2Tables::partition(index, memory, cpus);
+        self.slots[index] = Some(Slot { id: partition, cpus, tables });
+        log::line(format_args!("partition {partition}: slot {index}, CPUs {cpus}, memory {memory}"));
+    }
+
+    fn open(&mut self, _partition: PartitionId, memory: PhysRange) {
+        self.management().tables.show(memory);
+    }
+
+    fn close(&mut self, partition: PartitionId, memory: PhysRange) {
+        self.management().tables.hide(memory);
+        if let Some(index) = self.index(partition) {
+            view(index).reset_uart();
+        }
+    }
+
+    fn scrub(&mut self, piece: PhysRange) {
+        stage2::scrub(piece);
+    }
+
+    fn release(&mut self, partition: PartitionId, memory: PhysRange) {
+        let Some(index) = self.index(partition) else { return };
+        let Some(slot) = self.slots[index].take() else { return };
+        gic::silence(console_interrupt(index));
+        view(index).reset(0);
+        let cpus = self.management().cpus.union(&slot.cpus);
+        self.set_management_cpus(cpus);
+        self.management().tables.show(memory);
+        self.management().tables.show_redistributors(slot.cpus);
+        log::line(format_args!("partition {partition}: gone"));
+    }
+
+    fn console(&self, partition: PartitionId) -> Option<(PhysAddr, u64)> {
+        let index = self.index(partition).filter(|index| *index != 0)?;
+        Some((PhysAddr(Ring::new(index).base()), CONSOLE_SIZE))
+    }
+
+    fn counter(&self, partition: PartitionId, counter: Counter) -> Option<u64> {
+        view(self.index(partition)?).counter(counter)
+    }
+}
+
+impl Machine for Board {
+    fn system_off(&mut self) {
+        log::line(format_args!("machine off"));
+        machine::power_off();
+    }
+
+    fn system_reset(&mut self) {
+        log::line(format_args!("machine reset"));
+        machine::reset();
+    }
+
+    fn notify(&mut self) {
+        pend(FIRST_SPI + EVENT_SPI);
+    }
+}

@@ -1,0 +1,155 @@
+//! Stage-2 tables: what a partition sees of the machine. Intermediate addresses equal physical addresses; what is not
+//! mapped traps to the EL2 layer.
+
+use core::arch::asm;
+
+use aarch64_paging::descriptor::{PhysicalAddress, Stage2Attributes};
+use aarch64_paging::paging::{Constraints, MemoryRegion, RootTable, Stage2};
+use qemu_virt::memory_map::{
+    CONSOLES_BASE, CONSOLES_SIZE, GICD_BASE, GICD_SIZE, GICR_BASE, GICR_STRIDE, MANAGEMENT_BASE,
+    MANAGEMENT_SIZE, MAX_CPUS, POOL_BASE, POOL_SIZE, TABLE_SIZE, TABLES_BASE, TABLES_PER_PARTITION,
+};
+use vman_core::id::{CpuSet, PhysAddr, PhysRange};
+
+use crate::tables::PagePool;
+
+/// Device-nGnRE, read and write, never executed.
+const DEVICE: Stage2Attributes = Stage2Attributes::VALID
+    .union(Stage2Attributes::MEMATTR_DEVICE_nGnRE)
+    .union(Stage2Attributes::S2AP_ACCESS_RW)
+    .union(Stage2Attributes::ACCESS_FLAG)
+    .union(Stage2Attributes::XN);
+/// Normal write-back memory, everything allowed.
+const MEMORY: Stage2Attributes = Stage2Attributes::VALID
+    .union(Stage2Attributes::MEMATTR_NORMAL_OUTER_WB)
+    .union(Stage2Attributes::MEMATTR_NORMAL_INNER_WB)
+    .union(Stage2Attributes::S2AP_ACCESS_RW)
+    .union(Stage2Attributes::SH_INNER)
+    .union(Stage2Attributes::ACCESS_FLAG);
+const NOTHING: Stage2Attributes = Stage2Attributes::empty();
+/// `VTCR_EL2` for these tables: 39-bit addresses, walk from level 1, 4 KiB granules, 40-bit output.
+pub(crate) const VTCR: u64 = 1 << 31 | 2 << 16 | 3 << 12 | 1 << 10 | 1 << 8 | 1 << 6 | 25;
+const ROOT_LEVEL: usize = 1;
+
+/// The tables of one partition slot. The slot is also the VMID.
+#[derive(Debug)]
+pub(crate) struct Stage2Tables {
+    slot: usize,
+    root: RootTable<Stage2, PagePool>,
+}
+
+impl Stage2Tables {
+    fn empty(slot: usize) -> Self {
+        let base = TABLES_BASE + (slot * TABLES_PER_PARTITION) as u64 * TABLE_SIZE;
+        // SAFETY: the slot's own run of pages (memory map); a slot has one `Stage2Tables` at a time.
+        let pool = unsafe { PagePool::new(base, TABLES_PER_PARTITION as u32) };
+        Self { slot, root: RootTable::new(pool, ROOT_LEVEL, Stage2) }
+    }
+
+    /// The management partition: its memory, the pool, the console rings and every device below
+    /// RAM but the interrupt distributor. The EL2 layer's memory is not mapped.
+    pub(crate) fn management(cpus: CpuSet) -> Self {
+        let mut tables = Self::empty(0);
+        tables.map(0, GICD_BASE, DEVICE);
+        tables.map(GICD_BASE + GICD_SIZE, GICR_BASE - GICD_BASE - GICD_SIZE, DEVICE);
+        let behind_gic = GICR_BASE + MAX_CPUS as u64 * GICR_STRIDE;
+        tables.map(behind_gic, MANAGEMENT_BASE - behind_gic, DEVICE);
+        tables.map(MANAGEMENT_BASE, MANAGEMENT_SIZE, MEMORY);
+        tables.map(POOL_BASE, POOL_SIZE, MEMORY);
+        tables.map(CONSOLES_BASE, CONSOLES_SIZE, MEMORY | Stage2Attributes::XN);
+        tables.show_redistributors(cpus);
+        tables
+    }
+
+    /// A partition: its memory and the redistributors of its CPUs.
+    pub(crate) fn partition(slot: usize, memory: PhysRange, cpus: CpuSet) -> Self {
+        let mut tables = Self::empty(slot);
+        tables.show(memory);
+        tables.show_redistributors(cpus);
+        tables
+    }
+
+    fn map(&mut self, start: u64, size: u64, flags: Stage2Attributes) {
+        let region = MemoryRegion::new(start as usize, (start + size) as usize);
+        self.root
+            .map_range(&region, PhysicalAddress(start as usize), flags, Constraints::empty())
+            .expect("the monitor gives memory of this board only");
+    }
+
+    /// Maps memory.
+    pub(crate) fn show(&mut self, memory: PhysRange) {
+        self.map(memory.base().0, memory.size().0, MEMORY);
+        barrier();
+    }
+
+    /// Unmaps memory, in every TLB of the machine too.
+    pub(crate) fn hide(&mut self, memory: PhysRange) {
+        self.map(memory.base().0, memory.size().0, NOTHING);
+        invalidate();
+    }
+
+    /// Maps the redistributors of these CPUs.
+    pub(crate) fn show_redistributors(&mut self, cpus: CpuSet) {
+        for cpu in cpus.iter() {
+            self.map(GICR_BASE + cpu.index() as u64 * GICR_STRIDE, GICR_STRIDE, DEVICE);
+        }
+        barrier();
+    }
+
+    /// Unmaps the redistributors of these CPUs.
+    pub(crate) fn hide_redistributors(&mut self, cpus: CpuSet) {
+        for cpu in cpus.iter() {
+            self.map(GICR_BASE + cpu.index() as u64 * GICR_STRIDE, GICR_STRIDE, NOTHING);
+        }
+        invalidate();
+    }
+
+    /// `VTTBR_EL2` for these tables.
+    pub(crate) fn vttbr(&self) -> u64 {
+        (self.slot as u64) << 48 | self.root.to_physical().0 as u64
+    }
+}
+
+impl Drop for Stage2Tables {
+    /// The pages and the VMID may be used again: nothing of them may stay in a TLB.
+    fn drop(&mut self) {
+        invalidate();
+    }
+}
+
+/// New entries are seen by every table walk that begins later.
+fn barrier() {
+    // SAFETY: a barrier has no effect but order.
+    unsafe { asm!("dsb ishst", "isb", options(nostack, preserves_flags)) }
+}
+
+/// Drops every EL1&0 translation of every partition on every CPU: more than needed, but only when a partition is made,
+/// started, stopped or destroyed.
+fn invalidate() {
+    // SAFETY: TLB maintenance loses no data; SCR_EL3.NS is set while EL3 serves a call, so the Non-secure regime is meant.
+    unsafe {
+        asm!("dsb ishst", "tlbi alle1is", "dsb ish", "isb", options(nostack, preserves_flags));
+    }
+}
+
+/// Zeros memory of the pool and leaves nothing of it in the caches: its next reader may have its own off.
+pub(crate) fn scrub(memory: PhysRange) {
+    const LINE: u64 = 64;
+    assert!(PhysRange::new(PhysAddr(POOL_BASE), vman_core::id::ByteSize(POOL_SIZE))
+        .is_some_and(|pool| pool.encloses(memory)));
+    assert!(memory.base().0.is_multiple_of(LINE) && memory.size().0.is_multiple_of(LINE));
+    let (mut line, end) = (memory.base().0, memory.end().0);
+    while line < end {
+        // SAFETY: the line lies in the pool (asserted), where no Rust object lives, and is aligned.
+        unsafe {
+            asm!(
+                "stp xzr, xzr, [{line}]", "stp xzr, xzr, [{line}, #16]",
+                "stp xzr, xzr, [{line}, #32]", "stp xzr, xzr, [{line}, #48]",
+                "dc civac, {line}",
+                line = in(reg) line, options(nostack, preserves_flags)
+            );
+        }
+        line += LINE;
+    }
+    barrier();
+}

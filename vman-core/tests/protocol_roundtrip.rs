@@ -1,4 +1,5 @@
 //! Whatever this library writes, it reads back: commands, events, partitions. And no line makes it panic.
+#![allow(clippy::unwrap_used, reason = "a test stops where its own material is wrong")]
 
 use proptest::collection::vec;
 use proptest::option;

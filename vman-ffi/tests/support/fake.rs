@@ -179,9 +179,10 @@ impl Fake {
         match next {
             Next::State(to) => {
                 self.partitions.entry(id.0).and_modify(|partition| partition.state = to);
-                self.push(match operation {
-                    Operation::Reboot => EventData::PartitionRebooted { id, cause },
-                    _ => EventData::PartitionState { id, from, to, cause },
+                self.push(if operation == Operation::Reboot {
+                    EventData::PartitionRebooted { id, cause }
+                } else {
+                    EventData::PartitionState { id, from, to, cause }
                 });
             }
             Next::Gone => {

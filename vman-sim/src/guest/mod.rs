@@ -337,11 +337,8 @@ impl Machine {
                 self.board.print(id, b"\r\n");
                 self.obey_line(id, String::from_utf8_lossy(&line).trim());
             }
-            BACKSPACE | DELETE => {
-                if guest.line.pop().is_some() {
-                    self.board.print(id, b"\x08 \x08");
-                }
-            }
+            BACKSPACE | DELETE if guest.line.pop().is_some() => self.board.print(id, b"\x08 \x08"),
+            BACKSPACE | DELETE => {}
             _ if guest.line.len() < LINE_MAX => {
                 guest.line.push(byte);
                 self.board.print(id, &[byte]);

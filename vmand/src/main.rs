@@ -24,7 +24,11 @@ fn run() -> Result<(), Error> {
     log::start(&config.log)?;
     match device::wanted(&config.device) {
         Wanted::Driver(path) => serve(&config, device::open_driver(path)?, false),
-        Wanted::Simulator | Wanted::RemoteSimulator(_) => Err(Error::NoSimulator(config.device)),
+        #[cfg(feature = "sim")]
+        Wanted::Simulator => serve(&config, device::make_simulator(&config.sim)?, false),
+        #[cfg(not(feature = "sim"))]
+        Wanted::Simulator => Err(Error::NoSimulator(config.device)),
+        Wanted::RemoteSimulator(_) => Err(Error::NoSimulator(config.device)),
     }
 }
 

@@ -59,6 +59,18 @@ pub fn make_simulator(sim: &crate::config::Sim) -> Result<vman_sim::SimDevice, E
     vman_sim::SimDevice::new(config).map_err(|error| Error::ConfigValue(format!("sim: {error}")))
 }
 
+/// Connects to the socket of a running vman-sim.
+///
+/// # Errors
+/// [`Error::Device`] says what to do about it.
+#[cfg(feature = "sim")]
+pub fn connect_simulator(path: &Path) -> Result<vman_sim::SimClient, Error> {
+    vman_sim::SimClient::connect(path).map_err(|source| {
+        let hint = "start vman-sim first, or use --device sim for a board in this process";
+        Error::Device { name: format!("sim:{}", path.display()), hint, source }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

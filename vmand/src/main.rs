@@ -29,6 +29,9 @@ fn run() -> Result<(), Error> {
         Wanted::Simulator => serve(&config, device::make_simulator(&config.sim)?, false),
         #[cfg(not(feature = "sim"))]
         Wanted::Simulator => Err(Error::NoSimulator(config.device)),
+        #[cfg(feature = "sim")]
+        Wanted::RemoteSimulator(path) => serve(&config, device::connect_simulator(path)?, true),
+        #[cfg(not(feature = "sim"))]
         Wanted::RemoteSimulator(_) => Err(Error::NoSimulator(config.device)),
     }
 }

@@ -121,7 +121,7 @@ pub struct Create {
     pub memsize_mib: Option<u64>,
     /// Whether the partition is critical.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_value = "false", default_missing_value = "true")]
-    #[arg(action = ArgAction::Set, ignore_case = true)]
+    #[arg(action = ArgAction::Set)]
     pub secure: bool,
     /// Unique name.
     #[arg(long)]

@@ -143,6 +143,10 @@ pub enum Error {
     /// The kernel cannot be loaded.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// The device tree cannot be used.
+    #[cfg(feature = "alloc")]
+    #[error(transparent)]
+    DeviceTree(#[from] crate::fdt::FdtError),
     /// The kernel driver or the simulator refuses.
     #[cfg(feature = "std")]
     #[error(transparent)]
@@ -177,6 +181,8 @@ impl Error {
             Self::Firmware(code) => code.kind(),
             Self::Plan(error) => error.kind(),
             Self::Image(error) => error.kind(),
+            #[cfg(feature = "alloc")]
+            Self::DeviceTree(error) => error.kind(),
             #[cfg(feature = "std")]
             Self::Device(error) => error.kind,
             #[cfg(feature = "std")]

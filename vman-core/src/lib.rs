@@ -26,6 +26,8 @@ extern crate alloc;
 
 pub mod abi;
 pub mod error;
+#[cfg(feature = "alloc")]
+pub mod fdt;
 pub mod id;
 pub mod image;
 pub mod plan;

@@ -9,7 +9,9 @@ use std::os::fd::OwnedFd;
 use serde_json::value::RawValue;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use vman_core::command::{ErrorReply, EventData, EventRecord, Reply, encode_error, encode_push, encode_return};
+use vman_core::command::{
+    ErrorReply, EventData, EventRecord, Reply, encode_error, encode_push, encode_return,
+};
 use vman_core::device::{DeviceError, EventSource, ManagerDevice};
 use vman_core::{Error, ErrorKind};
 
@@ -70,7 +72,10 @@ where
                 Wake::End => return Ok(()),
                 Wake::Stop => {
                     let (seq, timestamp_ns) = last;
-                    encode_push(&mut self.output, &EventRecord { event: EventData::DaemonStopping {}, timestamp_ns, seq });
+                    encode_push(
+                        &mut self.output,
+                        &EventRecord { event: EventData::DaemonStopping {}, timestamp_ns, seq },
+                    );
                     return self.flush().await;
                 }
             }

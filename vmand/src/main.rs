@@ -24,11 +24,6 @@ fn run() -> Result<(), Error> {
     log::start(&config.log)?;
     match device::wanted(&config.device) {
         Wanted::Driver(path) => serve(&config, device::open_driver(path)?, false),
-        #[cfg(feature = "sim")]
-        Wanted::Simulator => serve(&config, device::make_simulator(&config.sim)?, false),
-        #[cfg(feature = "sim")]
-        Wanted::RemoteSimulator(path) => serve(&config, device::connect_simulator(path)?, true),
-        #[cfg(not(feature = "sim"))]
         Wanted::Simulator | Wanted::RemoteSimulator(_) => Err(Error::NoSimulator(config.device)),
     }
 }

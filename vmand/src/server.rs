@@ -140,9 +140,7 @@ fn turn_away(mut stream: UnixStream, rule: &ErrorReply) {
     });
 }
 
-async fn accept(
-    listener: Option<&UnixListener>,
-) -> io::Result<(UnixStream, tokio::net::unix::SocketAddr)> {
+async fn accept(listener: Option<&UnixListener>) -> io::Result<(UnixStream, tokio::net::unix::SocketAddr)> {
     match listener {
         Some(listener) => listener.accept().await,
         None => std::future::pending().await,

@@ -6,6 +6,7 @@
 pub mod apt;
 pub mod assets;
 pub mod bench;
+pub mod board;
 pub mod check;
 pub mod cli;
 pub mod demo;

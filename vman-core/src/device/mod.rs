@@ -9,6 +9,8 @@ mod char;
 #[cfg(feature = "device")]
 #[allow(unsafe_code, reason = "one getsockopt that no crate wraps")]
 pub mod peer;
+#[cfg(feature = "testing")]
+pub mod suite;
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;

@@ -1,0 +1,65 @@
+//! Runs on the board, in the management partition: /boot/Image and /boot/guest.cpio must be there.
+//!
+//! The promises of the kernel driver, tried on a real board through [`CharDevice`]. Prints `T name ok` or
+//! `T name fail: why` for each, and ends with status 1 if one is broken. Names given as arguments select cases.
+
+mod cases;
+mod guest;
+mod life;
+mod refusals;
+
+use std::process::ExitCode;
+
+use vman_core::device::{CharDevice, DeviceError};
+
+/// Why a promise is broken.
+pub(crate) type Broken = String;
+/// What a case answers.
+pub(crate) type Kept = Result<(), Broken>;
+
+/// A promise and how it is tried; each one leaves no partition behind.
+pub(crate) type Case = (&'static str, fn(CharDevice) -> Kept);
+
+/// Turns a refusal into a broken promise.
+pub(crate) fn must<T>(what: &str, result: Result<T, DeviceError>) -> Result<T, Broken> {
+    result.map_err(|error| format!("{what}: {error}{}", cause(&error)))
+}
+
+fn cause(error: &DeviceError) -> String {
+    error.source.as_ref().map_or_else(String::new, |source| format!(" ({source})"))
+}
+
+/// Keeps a promise only if `condition` holds.
+pub(crate) fn ensure(condition: bool, otherwise: impl FnOnce() -> Broken) -> Kept {
+    if condition { Ok(()) } else { Err(otherwise()) }
+}
+
+fn run(cases: &[Case], wanted: &[String]) -> Result<bool, DeviceError> {
+    let mut all_kept = true;
+    for (name, case) in cases.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|w| w == name))
+    {
+        let board = CharDevice::open(CharDevice::PATH)?;
+        let begin = std::time::Instant::now();
+        match case(board) {
+            Ok(()) => println!("T {name} ok {} ms", begin.elapsed().as_millis()),
+            Err(why) => {
+                println!("T {name} fail: {why}");
+                all_kept = false;
+            }
+        }
+        guest::clear();
+    }
+    Ok(all_kept)
+}
+
+fn main() -> ExitCode {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    match run(cases::ALL, &wanted) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("T device fail: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -30,3 +30,25 @@ fn socket_and_device_exclude_each_other() {
     assert_eq!(run.code, 2);
     assert!(run.err.contains("cannot be used with"), "{}", run.err);
 }
+
+#[test]
+fn simulated_board_says_so_and_answers_as_vmand_does() {
+    let run = run("vmanctl host -device sim");
+    assert_eq!(
+        (run.code, run.err.as_str()),
+        (0, "vmanctl: this board is simulated, and gone when the command ends\n")
+    );
+    assert!(run.out.contains("(aarch64, simulated)"), "{}", run.out);
+    let run = crate::run("vmanctl create-partition -cores 2 -memsize 1 -secure false -device sim");
+    assert_eq!((run.code, run.out.as_str()), (0, "Partition 1 created\n"));
+    let run = crate::run("vmanctl create-partition -cores 2000 -memsize 1 -device sim --json");
+    let error: serde_json::Value = serde_json::from_str(&run.err).unwrap();
+    assert_eq!((run.code, &error["error"]["class"]), (14, &serde_json::json!("NoResources")));
+}
+
+#[test]
+fn images_need_vmand() {
+    let run = run("vmanctl image list -device sim");
+    assert_eq!(run.code, 17);
+    assert!(run.err.ends_with("image-list needs vmand: connect to its socket\n"), "{}", run.err);
+}

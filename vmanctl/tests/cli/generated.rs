@@ -59,6 +59,8 @@ fn manual_has_a_page_for_every_command() {
         let text = std::fs::read_to_string(directory.path().join(page)).unwrap();
         assert!(text.contains(".TH") && text.contains(".SH SYNOPSIS"), "{page}");
     }
+    let names = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(names.into_iter().all(|name| !name.to_string_lossy().contains("help")));
     let text = std::fs::read_to_string(directory.path().join("vmanctl.1")).unwrap();
     assert!(text.contains("23 AlreadyExists"), "exit status");
 }

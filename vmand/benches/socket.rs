@@ -80,7 +80,8 @@ impl Drop for Echo {
 fn round_trips(place: &Place, daemon: &Daemon, reply_len: usize) {
     let path = place.path("echo.sock");
     let program = std::env::current_exe().unwrap();
-    let _echo = Echo(Command::new(program).arg("echo").arg(&path).arg(reply_len.to_string()).spawn().unwrap());
+    let _echo =
+        Echo(Command::new(program).arg("echo").arg(&path).arg(reply_len.to_string()).spawn().unwrap());
     let mut bare = connect(&path);
     let mut vmand = connect(&daemon.socket);
     let (mut bare_times, mut vmand_times) = (Vec::new(), Vec::new());
@@ -161,7 +162,8 @@ fn flood(daemon: &Daemon, reply_len: usize) {
     let (mut writer, mut reader) = (flooder.try_clone().unwrap(), flooder.try_clone().unwrap());
     let batch = REQUEST.repeat(500);
     let sender = std::thread::spawn(move || while writer.write_all(&batch).is_ok() {});
-    let drain = std::thread::spawn(move || while reader.read(&mut [0; 65536]).is_ok_and(|count| count > 0) {});
+    let drain =
+        std::thread::spawn(move || while reader.read(&mut [0; 65536]).is_ok_and(|count| count > 0) {});
     let mut polite = connect(&daemon.socket);
     let mut times: Vec<_> = (0..2000).map(|_| ask(&mut polite, reply_len)).collect();
     flooder.shutdown(std::net::Shutdown::Both).unwrap();

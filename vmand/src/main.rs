@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use vman_core::device::{DeviceError, ManagerDevice};
 use vmand::args::Args;
@@ -39,6 +40,7 @@ where
     D::Events: 'static,
 {
     announce(config, &device)?;
+    raise_file_limit();
     let failed = |action| move |source| Error::System { action, source };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -62,6 +64,15 @@ where
     });
     runtime.shutdown_background();
     outcome
+}
+
+/// Each connection takes a descriptor, and services start with a limit of 1,024.
+fn raise_file_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "The limit of open files cannot be raised");
+    }
 }
 
 fn announce(config: &Config, device: &impl ManagerDevice) -> Result<(), Error> {

@@ -20,11 +20,15 @@ fn lines_that_are_no_request_are_answered_and_the_connection_stays() {
     let mut peer = daemon.peer();
     let nested =
         format!(r#"{{"command":"query-host","args":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
-    for line in
-        ["", "x", "{}", "[]", "null", "{\"command\":1}", "{\"command\":\"query-host\",\"x\":1}", &nested]
+    let array = r#"["query-host",null,null]"#;
+    for line in ["", "x", "{}", "[]", array, "null", r#"{"command":1}"#, r#"{"command":"query-host","x":1}"#]
     {
         expect(&mut peer, line, "Protocol", "Line is no request");
     }
+    expect(&mut peer, &nested, "InvalidArgument", "Argument args: must be an object");
+    expect(&mut peer, r#"{"command":"suspend","args":[1]}"#, "InvalidArgument", "must be an object");
+    expect(&mut peer, &"[".repeat(500_000), "Protocol", "Line is no request");
+    expect(&mut peer, &r#"{"command":"#.repeat(50_000), "Protocol", "Line is no request");
     let (class, text) = refusal(&peer.line(b"{\"command\":\"query-host\xff\"}"));
     assert_eq!(class, "Protocol", "{text}");
     expect(&mut peer, r#"{"command":"fly"}"#, "Unsupported", "There is no command \"fly\"");

@@ -1,6 +1,7 @@
 //! A vmand of our own, and peers that speak to it line by line.
 
-#![allow(dead_code, reason = "each test program uses its part")]
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test program uses its part")]
+#![allow(missing_debug_implementations, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;

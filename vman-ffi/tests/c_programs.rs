@@ -83,9 +83,15 @@ fn write_vectors(scratch: &Path) {
         for (index, vector) in list.iter().enumerate() {
             let Some(text) = vector.text() else { continue };
             let bytes: Vec<String> = text.bytes().chain([0]).map(|byte| byte.to_string()).collect();
-            writeln!(header, "static const unsigned char {kind}_{index}[] = {{ {} }};", bytes.join(",")).unwrap();
+            writeln!(header, "static const unsigned char {kind}_{index}[] = {{ {} }};", bytes.join(","))
+                .unwrap();
             let status = vector.status();
-            writeln!(rows, "    {{ (const char *){kind}_{index}, (vman_status){status}, {:?} }},", vector.name).unwrap();
+            writeln!(
+                rows,
+                "    {{ (const char *){kind}_{index}, (vman_status){status}, {:?} }},",
+                vector.name
+            )
+            .unwrap();
         }
         let shape = "const char *json; vman_status status; const char *name;";
         writeln!(header, "static const struct {{ {shape} }} {kind}[] = {{\n{rows}}};").unwrap();

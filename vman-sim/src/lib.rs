@@ -10,6 +10,7 @@
 //! | `board`, `ram`, `console`, `clock` | the machine below the firmware |
 //! | `guest` | scripted guests, chosen by `sim.guest=` on the kernel command line |
 //! | `driver` | the kernel driver: plans, keeps images, waits, tells events |
+//! | `remote` | the board in another process: server and client |
 //! | `trace`, `replay` | recorded SMCs, and whether the simulator answers them alike |
 #![forbid(unsafe_code)]
 
@@ -20,10 +21,16 @@ mod console;
 mod driver;
 mod guest;
 mod machine;
+mod open;
 mod ram;
+mod remote;
+mod replay;
 pub mod trace;
 mod tree;
 
 pub use config::{ConfigError, SimConfig};
 pub use driver::{SimDevice, SimEvents, SimPartition};
 pub use machine::SLOTS;
+pub use open::{SimBoard, SimBoardEvents, SimBoardPartition, open, open_with};
+pub use remote::{ServeError, SimClient, SimClientEvents, SimClientPartition, serve};
+pub use replay::{ReplayError, Replayed, replay};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use firmware::platform::Cores as _;
 use firmware::{Board as BoardPlan, Kick, Lane, Monitor, Outcome};
 use vman_core::abi::smc::{FaultReason, SmcCall, SmcReturn};
-use vman_core::id::{CpuId, MAX_CPUS, Mpidr, PartitionId, PhysAddr};
+use vman_core::id::{CpuId, MAX_CPUS, Mpidr, PartitionId, PhysAddr, PhysRange};
 
 use crate::board::Board;
 use crate::clock::{Agenda, Clock};
@@ -50,11 +50,28 @@ pub(crate) struct Machine {
 impl Machine {
     /// A board that has just been turned on; the management partition runs on the CPUs that it keeps.
     pub(crate) fn new(config: &SimConfig, tracer: Option<Tracer>) -> Self {
+        let mut machine = Self::turn_on(config, config.pool(), config.secure_pool());
+        for cpu in config.kept_cpus().iter().filter(|cpu| *cpu != DRIVER_CPU) {
+            let args = [config.mpidr(cpu).0, config.management_entry().0, 0, 0, 0, 0, 0];
+            machine.smc(DRIVER_CPU.into(), SmcCall { function: CPU_ON, args });
+        }
+        machine.run();
+        machine.tracer = tracer;
+        machine
+    }
+
+    /// A board without guests, with its memory somewhere else: its CPUs start and stop as they are told and do nothing
+    /// of their own.
+    pub(crate) fn with_puppets(config: &SimConfig, memory: PhysRange, secure_memory: PhysRange) -> Self {
+        Self { puppets: true, ..Self::turn_on(config, memory, secure_memory) }
+    }
+
+    fn turn_on(config: &SimConfig, memory: PhysRange, secure_memory: PhysRange) -> Self {
         let plan = BoardPlan {
             cpus: config.all_cpus(),
             boot_cpu: DRIVER_CPU,
-            memory: config.pool(),
-            secure_memory: config.secure_pool(),
+            memory,
+            secure_memory,
             granule: config.granule,
             event_interrupt: EVENT_INTERRUPT,
         };
@@ -74,18 +91,7 @@ impl Machine {
             puppets: false,
         };
         machine.look(DRIVER_CPU.into());
-        for cpu in config.kept_cpus().iter().filter(|cpu| *cpu != DRIVER_CPU) {
-            let args = [config.mpidr(cpu).0, config.management_entry().0, 0, 0, 0, 0, 0];
-            machine.smc(DRIVER_CPU.into(), SmcCall { function: CPU_ON, args });
-        }
-        machine.run();
-        machine.tracer = tracer;
         machine
-    }
-
-    /// The same without guests: its CPUs start and stop as they are told and do nothing else.
-    pub(crate) fn with_puppets(config: &SimConfig) -> Self {
-        Self { puppets: true, ..Self::new(config, None) }
     }
 
     /// An SMC of a CPU that runs. `None` if the CPU parked instead of returning.

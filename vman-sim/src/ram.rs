@@ -62,6 +62,7 @@ impl Ram {
     }
 
     /// Copies `data` to memory at `address`.
+    #[cfg(test)]
     pub(crate) fn write(&mut self, address: PhysAddr, data: &[u8]) {
         let end = address.0.saturating_add(as_u64(data.len()));
         let mut base = page_of(address.0);

@@ -19,8 +19,18 @@ const SECURE_SIZE: u64 = 16 * MIB;
 
 /// Identifiers of PSCI and of the calling convention.
 const POWER_CALLS: [u64; 12] = [
-    0x8400_0000, 0xc400_0001, 0x8400_0002, 0xc400_0003, 0x8400_0003, 0xc400_0004, 0x8400_0008, 0x8400_0009,
-    0x8400_000a, 0x8000_0000, 0x8400_ffff, 0xdead_beef,
+    0x8400_0000,
+    0xc400_0001,
+    0x8400_0002,
+    0xc400_0003,
+    0x8400_0003,
+    0xc400_0004,
+    0x8400_0008,
+    0x8400_0009,
+    0x8400_000a,
+    0x8000_0000,
+    0x8400_ffff,
+    0xdead_beef,
 ];
 
 /// Memory as the platform below the firmware sees it: it refuses what must never be asked.

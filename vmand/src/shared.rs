@@ -39,13 +39,14 @@ impl<D: ManagerDevice + 'static> Shared<D> {
     pub(crate) fn new(
         config: &Config,
         device: D,
+        access: Access,
         store: Option<ImageStore>,
         queries_wait: bool,
     ) -> Arc<Self> {
         let store = store.map(Arc::new);
         Arc::new(Self {
             manager: PartitionManager::new(device).with_timeout(config.limits.operation_timeout()),
-            access: Access::new(&config.group),
+            access,
             gate: Gate::new(&config.limits),
             files: Files::new(config, store.clone()),
             store,

@@ -36,10 +36,10 @@ fn request(line: &str) -> Result<(), CodecError> {
     if line.len() >= MAX_LINE {
         return Err(CodecError::TooLong);
     }
-    match Incoming::parse(line.as_bytes()).command? {
-        Command::CreatePartition(args) => args.memory().map(|_| ()),
-        _ => Ok(()),
+    if let Command::CreatePartition(args) = Incoming::parse(line.as_bytes()).command? {
+        args.memory()?;
     }
+    Ok(())
 }
 
 /// Checks a reply: VMAN_STATUS_OK for `{"return": ...}`; for `{"error": {"class", "desc"}}` the status of the class,

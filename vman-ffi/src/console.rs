@@ -5,7 +5,7 @@ use vman_core::command::{Command, ConsoleChunk, ConsoleRead, ConsoleWrite};
 use crate::client::{partition_id, vman_client};
 use crate::error::{ErrorOut, Failure, vman_error};
 use crate::panic::guard;
-use crate::pointer::{borrow, bytes};
+use crate::pointer::{borrow, items};
 use crate::sized::{extensible, sized_out};
 use crate::status::vman_status;
 
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn vman_console_write(
         // SAFETY: promised by the caller.
         let client = unsafe { borrow(client, "client") }?;
         // SAFETY: promised by the caller.
-        let data = unsafe { bytes(data, length, "data") }?;
+        let data = unsafe { items(data, length, "data") }?;
         if length > VMAN_CONSOLE_MAX {
             return Err(Failure::argument("length", format_args!("is more than {VMAN_CONSOLE_MAX}")));
         }

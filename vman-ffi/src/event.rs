@@ -35,6 +35,8 @@ pub enum vman_event_kind {
     Destroyed = 5,
     /// This stream was read too slowly: `lost` events are missing. Ask vmand for the truth.
     Lost = 6,
+    /// vmand stops, and with it this stream.
+    Stopping = 7,
 }
 
 /// One event. Set `size` to sizeof.
@@ -105,6 +107,7 @@ impl From<&EventRecord> for vman_event {
                 Self { kind: vman_event_kind::Destroyed, id: id.0, ..event }
             }
             EventData::EventsLost { lost } => Self { kind: vman_event_kind::Lost, lost: *lost, ..event },
+            EventData::DaemonStopping {} => Self { kind: vman_event_kind::Stopping, ..event },
         }
     }
 }

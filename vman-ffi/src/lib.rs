@@ -11,7 +11,8 @@
 //! | [`partition`] | create, deploy, destroy, reboot, shutdown, suspend, restore |
 //! | [`query`] | host, CPUs, partitions, counters |
 //! | [`console`] | what a partition printed, what is typed |
-//! | [`image`] | uploads |
+//! | [`image`] | uploads, the check of a kernel's header |
+//! | [`plan`] | the planner as a pure function |
 //! | [`event`] | a stream of events behind a descriptor for poll(2) |
 //!
 //! Conventions: a function is `vman_<noun>_<verb>(handle, inputs..., outputs..., error)` and gives a `vman_status`.
@@ -31,6 +32,7 @@ pub mod error;
 pub mod event;
 pub mod image;
 pub mod partition;
+pub mod plan;
 pub mod query;
 pub mod state;
 pub mod status;

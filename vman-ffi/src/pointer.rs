@@ -49,22 +49,22 @@ pub(crate) unsafe fn optional_text<'a>(text: *const c_char, name: &str) -> Resul
     text.to_str().map(Some).map_err(|error| Failure::argument(name, format_args!("is not UTF-8: {error}")))
 }
 
-/// Bytes; none may be NULL.
+/// An array; one of length 0 may be NULL.
 ///
 /// # Safety
-/// `data` is NULL, or valid for `length` bytes for `'a`.
-pub(crate) unsafe fn bytes<'a>(data: *const u8, length: usize, name: &str) -> Result<&'a [u8], Failure> {
-    if length == 0 {
+/// `first` is NULL, or aligned and valid for `count` items for `'a`.
+pub(crate) unsafe fn items<'a, T>(first: *const T, count: usize, name: &str) -> Result<&'a [T], Failure> {
+    if count == 0 {
         return Ok(&[]);
     }
-    if data.is_null() {
+    if first.is_null() {
         return Err(missing(name));
     }
-    if isize::try_from(length).is_err() {
+    if count.checked_mul(size_of::<T>()).is_none_or(|bytes| isize::try_from(bytes).is_err()) {
         return Err(Failure::argument(name, "is longer than the address space"));
     }
-    // SAFETY: neither NULL nor too long; valid for `length` bytes as promised by the caller.
-    Ok(unsafe { std::slice::from_raw_parts(data, length) })
+    // SAFETY: neither NULL nor too long; aligned and valid for `count` items as promised by the caller.
+    Ok(unsafe { std::slice::from_raw_parts(first, count) })
 }
 
 /// A text that the caller frees with `vman_string_free`.

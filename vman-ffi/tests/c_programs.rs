@@ -1,4 +1,5 @@
 //! The C programs of `bindings/c`: tests and examples, compiled without a warning and run under valgrind.
+#![allow(clippy::unwrap_used, reason = "a test stops where its own material is wrong")]
 
 mod support;
 
@@ -7,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
+use serde_json::Value;
 use support::build::{has, library, program, root, run, text};
 use support::fake::Fake;
 use support::sockets::{closing, half_an_event, nonsense, serve, silent};
@@ -58,6 +60,8 @@ struct Vector {
     #[serde(default)]
     suffix: String,
     class: Option<String>,
+    #[serde(default)]
+    says: String,
 }
 
 impl Vector {
@@ -77,18 +81,20 @@ impl Vector {
 fn write_vectors(scratch: &Path) {
     let json = std::fs::read(root().join("tests/vectors/protocol.json")).unwrap();
     let vectors: Vectors = serde_json::from_slice(&json).unwrap();
-    let mut header = String::new();
+    let shape = "const char *json; int status; const char *name; const char *says;";
+    let mut header = format!("struct vector {{ {shape} }};\n");
     for (kind, list) in [("requests", &vectors.requests), ("replies", &vectors.replies)] {
         let mut rows = String::new();
         for (index, vector) in list.iter().enumerate() {
             let Some(text) = vector.text() else { continue };
             let bytes: Vec<String> = text.bytes().chain([0]).map(|byte| byte.to_string()).collect();
-            writeln!(header, "static const unsigned char {kind}_{index}[] = {{ {} }};", bytes.join(",")).unwrap();
+            writeln!(header, "static const unsigned char {kind}_{index}[] = {{ {} }};", bytes.join(","))
+                .unwrap();
             let status = vector.status();
-            writeln!(rows, "    {{ (const char *){kind}_{index}, (vman_status){status}, {:?} }},", vector.name).unwrap();
+            let (name, says) = (&vector.name, &vector.says);
+            writeln!(rows, "    {{ (const char *){kind}_{index}, {status}, {name:?}, {says:?} }},").unwrap();
         }
-        let shape = "const char *json; vman_status status; const char *name;";
-        writeln!(header, "static const struct {{ {shape} }} {kind}[] = {{\n{rows}}};").unwrap();
+        writeln!(header, "static const struct vector {kind}[] = {{\n{rows}}};").unwrap();
     }
     std::fs::write(scratch.join("vectors.h"), header).unwrap();
 }
@@ -99,6 +105,62 @@ fn pure_functions_and_the_vectors_hold_in_c() {
     if can_compile("pure functions") {
         write_vectors(scratch.path());
         run(&program("tests/pure.c", scratch.path()), &[]);
+    }
+}
+
+/// `tests/vectors/plan.json` as C.
+fn write_plan_vectors(scratch: &Path) {
+    let json = std::fs::read(root().join("tests/vectors/plan.json")).unwrap();
+    let vectors: Vec<Value> = serde_json::from_slice(&json).unwrap();
+    let (mut lists, mut rows) = (String::new(), String::new());
+    for (index, vector) in vectors.iter().enumerate() {
+        let clusters = vector["clusters"].as_array().unwrap();
+        let clusters_text: Vec<String> = clusters.iter().map(Value::to_string).chain(["0".into()]).collect();
+        writeln!(lists, "static const uint8_t c{index}[] = {{ {} }};", clusters_text.join(",")).unwrap();
+        let mut counts = Vec::new();
+        for (letter, list) in [("p", "pool"), ("s", "secure_pool"), ("u", "used")] {
+            let ranges = vector[list].as_array().unwrap();
+            // C has no empty arrays: a last entry that is not counted.
+            let entries: Vec<String> = ranges.iter().map(words).chain(["{ 0, 0 }".into()]).collect();
+            writeln!(lists, "static const vman_range {letter}{index}[] = {{ {} }};", entries.join(","))
+                .unwrap();
+            counts.push(format!("{letter}{index}, {}", ranges.len()));
+        }
+        let (pool, secure_pool, used) = (&counts[0], &counts[1], &counts[2]);
+        let (free, management) = (words(&vector["free"]), words(&vector["management"]));
+        let granule = &vector["granule"].as_str().unwrap();
+        let cluster_count = clusters.len();
+        let inventory = format!(
+            "{{ sizeof(vman_inventory), 0, {granule}, {free}, {management}, c{index}, {cluster_count}, {pool}, {secure_pool}, {used} }}"
+        );
+        let shared = &vector["shared"];
+        let flags = i32::from(vector["secure"] == true) + if shared.is_null() { 0 } else { 2 };
+        let (cores, memory) = (&vector["cores"], vector["memory"].as_str().unwrap());
+        let shared = words(shared);
+        let request = format!("{{ sizeof(vman_request), {cores}, {memory}, {flags}, 0, {shared} }}");
+        let answer = &vector["answer"];
+        let kind = answer["kind"].as_str().and_then(ErrorKind::from_name).map_or(0, |kind| kind as i32);
+        let text = answer["text"].as_str().unwrap_or_default();
+        let (cpus, memory) = (words(&answer["cpus"]), words(&answer["memory"]));
+        writeln!(rows, "    {{ {inventory}, {request}, {kind}, {text:?}, {cpus}, {memory} }},").unwrap();
+    }
+    let shape = "vman_inventory inventory; vman_request request; int status; const char *says; uint64_t cpus[4]; vman_range memory;";
+    let header = format!("{lists}static const struct {{ {shape} }} vectors[] = {{\n{rows}}};\n");
+    std::fs::write(scratch.join("plan_vectors.h"), header).unwrap();
+}
+
+/// A list of hexadecimal words as C; nothing as zeros.
+fn words(list: &Value) -> String {
+    let words: Vec<&str> = list.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    format!("{{ {} }}", if words.is_empty() { "0".into() } else { words.join(",") })
+}
+
+#[test]
+fn planner_and_kernel_check_hold_in_c() {
+    let scratch = scratch();
+    if can_compile("planner") {
+        write_plan_vectors(scratch.path());
+        run(&program("tests/plan.c", scratch.path()), &[]);
     }
 }
 

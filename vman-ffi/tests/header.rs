@@ -17,7 +17,7 @@ fn generated() -> String {
 }
 
 /// Every module with something exported.
-const MODULES: [&str; 11] = [
+const MODULES: [&str; 12] = [
     "version",
     "status",
     "error",
@@ -29,6 +29,7 @@ const MODULES: [&str; 11] = [
     "console",
     "image",
     "event",
+    "plan",
 ];
 
 fn committed() -> PathBuf {

@@ -113,9 +113,12 @@ pub enum ConfigError {
     /// The planner cannot work with it.
     #[error("Board cannot be planned")]
     Plan(#[source] vman_core::plan::PlanError),
-    /// The board's device tree cannot be written.
-    #[error("Device tree of the board cannot be written; its model may have a NUL byte")]
-    Tree,
+    /// A name that no device tree can have.
+    #[error("Model of the board has a control character")]
+    Model,
+    /// The board's device tree cannot be made.
+    #[error("Board has no device tree")]
+    Tree(#[source] vman_core::fdt::FdtError),
     /// The trace cannot be written.
     #[error("Trace cannot be written: {error}")]
     Trace {
@@ -137,6 +140,9 @@ impl SimConfig {
     /// The first rule that is broken.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.check_cpus()?;
+        if self.model.chars().any(char::is_control) {
+            return Err(ConfigError::Model);
+        }
         let granule = self.granule;
         if !granule.0.is_power_of_two() || !(4 << 10..=1 << 30).contains(&granule.0) {
             return Err(ConfigError::Granule { granule });
@@ -263,6 +269,7 @@ mod tests {
             SimConfig { secure_memory: ByteSize(u64::MAX), ..good() },
             SimConfig { slots: 0, ..good() },
             SimConfig { console: 0, ..good() },
+            SimConfig { model: "a\0b".into(), ..good() },
             SimConfig { events: 0, ..good() },
         ];
         for case in cases {

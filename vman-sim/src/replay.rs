@@ -227,6 +227,7 @@ fn caused_by_guest(function: FunctionId, answer: &[u64; 4]) -> bool {
         }
 }
 
+#[allow(clippy::wildcard_enum_match_arm, reason = "the table above names every exception")]
 fn forget_what_differs(recorded: &Recorded, slots_differ: bool, was: &mut [u64; 4], is: &mut [u64; 4]) {
     let [page, ..] = recorded.call.args[1..] else { return };
     for answer in [was, is] {

@@ -1,4 +1,5 @@
 //! The behaviour suite of every device back end, on the simulator: in process, and behind its socket.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use vman_core::device::suite::ScriptedImages;
 use vman_core::device::{CreateRequest, DeviceError, HostInfo, ManagerDevice, PartitionInfo};

@@ -15,8 +15,8 @@ Long options take one dash or two, before or after the partition: `-cores 2`, `-
 
 Without --socket and --device, vmanctl talks to vmand at /run/vman/vmand.sock if it answers, else to /dev/vmanager.
 
-Exit status: 0 done, 1 output not written, 2 wrong command line, 10 + number of the error kind otherwise:
-11 InvalidArgument, 12 NotFound, 13 InvalidState, 14 NoResources, 15 Busy, 16 PermissionDenied, 17 Unsupported,
+Exit status: 0 done, 1 output not written, 2 wrong command line; otherwise 10 + number of the error kind: \
+11 InvalidArgument, 12 NotFound, 13 InvalidState, 14 NoResources, 15 Busy, 16 PermissionDenied, 17 Unsupported, \
 18 Timeout, 19 Disconnected, 20 Protocol, 21 Firmware, 22 Internal, 23 AlreadyExists.";
 
 /// Create, start and watch the partitions of an ARMv8 server.
@@ -121,7 +121,7 @@ pub struct Create {
     pub memsize_mib: Option<u64>,
     /// Whether the partition is critical.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_value = "false", default_missing_value = "true")]
-    #[arg(action = ArgAction::Set, ignore_case = true)]
+    #[arg(action = ArgAction::Set)]
     pub secure: bool,
     /// Unique name.
     #[arg(long)]
@@ -248,6 +248,14 @@ pub fn command(name: &'static str) -> clap::Command {
     let mut command = Cli::command().name(name).bin_name(name);
     command.build();
     command
+}
+
+/// The same without the `help` commands, which need no manual pages.
+pub(crate) fn command_without_help(name: &'static str) -> clap::Command {
+    fn strip(command: clap::Command) -> clap::Command {
+        command.disable_help_subcommand(true).mut_subcommands(strip)
+    }
+    strip(Cli::command().name(name).bin_name(name))
 }
 
 /// `1.5`, `90s`, `250ms`, `2m`.

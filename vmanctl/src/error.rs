@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use vman_core::client::ClientError;
-use vman_core::manager::ManagerError;
 use vman_core::{Error, ErrorKind};
 
 use crate::exit;
@@ -108,7 +107,6 @@ impl Failure {
             Self::NoTarget { .. } => {
                 "start vmand, load the vManager driver, or try the simulated board with --device sim"
             }
-            Self::Core(Error::Manager(ManagerError::NeedsDaemon(_))) => "start vmand and leave --device out",
             Self::NoSuchPartition(_) => "`vmanctl list` shows those that exist",
             Self::Core(Error::Client(ClientError::Connect { source, .. })) => connect_advice(source.kind())?,
             Self::Core(_)

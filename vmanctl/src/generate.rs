@@ -18,5 +18,5 @@ pub(crate) fn completions(program: &'static str, shell: Shell) -> Vec<u8> {
 pub(crate) fn man(program: &'static str, directory: &Path) -> Result<(), Failure> {
     let unusable = |source| Failure::Directory { path: directory.into(), source };
     std::fs::create_dir_all(directory).map_err(unusable)?;
-    clap_mangen::generate_to(args::command(program), directory).map_err(unusable)
+    clap_mangen::generate_to(args::command_without_help(program), directory).map_err(unusable)
 }

@@ -45,6 +45,7 @@ static void print(const vman_event *event)
     case VMAN_EVENT_KIND_DESTROYED: printf("partition %" PRIu32 " destroyed\n", event->id); break;
     case VMAN_EVENT_KIND_FAULTED: printf("partition %" PRIu32 " faulted: %s\n", event->id, event->reason); break;
     case VMAN_EVENT_KIND_LOST: printf("%" PRIu64 " events lost\n", event->lost); break;
+    case VMAN_EVENT_KIND_STOPPING: printf("vmand stops\n"); break;
     case VMAN_EVENT_KIND_REBOOTED:
         printf("partition %" PRIu32 " rebooted %s\n", event->id, cause_name(event->cause));
         break;

@@ -59,6 +59,11 @@
 #define VMAN_CONSOLE_MAX (512 * 1024)
 
 /**
+ * In `flags` of vman_request: it shares the CPUs that `shared` names.
+ */
+#define VMAN_REQUEST_SHARED 2
+
+/**
  * What a call answers: the kind of error, the same as the class of a JSON reply. Numbers are never used again for
  * something else; newer libraries may answer numbers that are not listed here.
  */
@@ -227,6 +232,10 @@ typedef enum vman_event_kind {
    * This stream was read too slowly: `lost` events are missing. Ask vmand for the truth.
    */
   VMAN_EVENT_KIND_LOST = 6,
+  /**
+   * vmand stops, and with it this stream.
+   */
+  VMAN_EVENT_KIND_STOPPING = 7,
 } vman_event_kind;
 
 /**
@@ -250,6 +259,20 @@ typedef enum vman_cause {
    */
   VMAN_CAUSE_FIRMWARE = 3,
 } vman_cause;
+
+/**
+ * How a partition is shut down.
+ */
+typedef enum vman_shutdown_mode {
+  /**
+   * Halt the CPUs.
+   */
+  VMAN_SHUTDOWN_MODE_FORCED = 0,
+  /**
+   * Ask the operating system; boards may answer VMAN_STATUS_UNSUPPORTED.
+   */
+  VMAN_SHUTDOWN_MODE_GRACEFUL = 1,
+} vman_shutdown_mode;
 
 /**
  * A connection to vmand. Several threads may use it: their calls are carried out one after the other, so a thread
@@ -536,6 +559,36 @@ typedef struct vman_console_span {
 } vman_console_span;
 
 /**
+ * What a kernel's header says. Set `size` to sizeof.
+ */
+typedef struct vman_kernel {
+  /**
+   * sizeof(vman_kernel).
+   */
+  uint32_t size;
+  /**
+   * Page size that it was built for in KiB (4, 16, 64), 0 if the header does not say.
+   */
+  uint32_t page_size_kib;
+  /**
+   * Distance from a 2 MiB boundary to the image in bytes.
+   */
+  uint64_t text_offset;
+  /**
+   * Bytes that the kernel needs from the start of the image: its file and what it clears behind.
+   */
+  uint64_t image_size;
+  /**
+   * 1 if it may lie anywhere in memory, and not only near its start.
+   */
+  uint32_t anywhere;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} vman_kernel;
+
+/**
  * One event. Set `size` to sizeof.
  */
 typedef struct vman_event {
@@ -580,6 +633,131 @@ typedef struct vman_event {
    */
   char reason[32];
 } vman_event;
+
+/**
+ * A range of physical memory in bytes.
+ */
+typedef struct vman_range {
+  /**
+   * First address.
+   */
+  uint64_t base;
+  /**
+   * Length.
+   */
+  uint64_t length;
+} vman_range;
+
+/**
+ * What a board has, and what of it is taken. Set `size` to sizeof. Lists of memory are sorted and disjoint; a list
+ * of length 0 may be NULL.
+ */
+typedef struct vman_inventory {
+  /**
+   * sizeof(vman_inventory).
+   */
+  uint32_t size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Memory is given in multiples of this many bytes, a power of two.
+   */
+  uint64_t granule;
+  /**
+   * CPUs that no partition owns.
+   */
+  uint64_t free[VMAN_CPU_WORDS];
+  /**
+   * The management partition's CPUs: never given away.
+   */
+  uint64_t management[VMAN_CPU_WORDS];
+  /**
+   * Cluster of each CPU by its index; CPUs behind the end are in cluster 0.
+   */
+  const uint8_t *clusters;
+  /**
+   * Length of `clusters`.
+   */
+  size_t cluster_count;
+  /**
+   * Non-secure memory that partitions are made of.
+   */
+  const struct vman_range *pool;
+  /**
+   * Length of `pool`.
+   */
+  size_t pool_count;
+  /**
+   * Secure memory that critical partitions are made of.
+   */
+  const struct vman_range *secure_pool;
+  /**
+   * Length of `secure_pool`.
+   */
+  size_t secure_pool_count;
+  /**
+   * Memory that is taken or reserved.
+   */
+  const struct vman_range *used;
+  /**
+   * Length of `used`.
+   */
+  size_t used_count;
+} vman_inventory;
+
+/**
+ * What a new partition shall have. Set `size` to sizeof.
+ */
+typedef struct vman_request {
+  /**
+   * sizeof(vman_request).
+   */
+  uint32_t size;
+  /**
+   * Number of CPUs.
+   */
+  uint32_t cores;
+  /**
+   * Bytes, a multiple of the granule.
+   */
+  uint64_t memory;
+  /**
+   * VMAN_CREATE_SECURE, VMAN_REQUEST_SHARED, or 0.
+   */
+  uint32_t flags;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * With VMAN_REQUEST_SHARED: the CPUs of the non-secure partition.
+   */
+  uint64_t shared[VMAN_CPU_WORDS];
+} vman_request;
+
+/**
+ * What a new partition gets. Set `size` to sizeof.
+ */
+typedef struct vman_grant {
+  /**
+   * sizeof(vman_grant).
+   */
+  uint32_t size;
+  /**
+   * 1 if the CPUs are another partition's, which keeps them.
+   */
+  uint32_t shared;
+  /**
+   * Its CPUs.
+   */
+  uint64_t cpus[VMAN_CPU_WORDS];
+  /**
+   * Its memory, contiguous.
+   */
+  struct vman_range memory;
+} vman_grant;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1050,6 +1228,23 @@ enum vman_status vman_image_delete(const struct vman_client *client,
                                    struct vman_error **error);
 
 /**
+ * Reads the header of an arm64 kernel from `head`, the first `length` bytes of a file of `file_length` bytes; 64
+ * bytes are enough, more help to tell what else a file is. Nothing is sent: the same check as vmand's.
+ *
+ * Fails with VMAN_STATUS_INVALID_ARGUMENT; the text names what the file is instead (a compressed kernel, an ELF
+ * file, a kernel of another architecture) or the field that is wrong.
+ *
+ * # Safety
+ * `head` is valid for `length` bytes, `kernel` a structure with its size, `error` NULL or a valid place for a
+ * pointer.
+ */
+enum vman_status vman_image_check(const uint8_t *head,
+                                  size_t length,
+                                  uint64_t file_length,
+                                  struct vman_kernel *kernel,
+                                  struct vman_error **error);
+
+/**
  * Opens a stream on a connection of its own to the socket `path`, NULL for `/run/vman/vmand.sock`: every event from
  * now on. Waits at most `timeout_ms` milliseconds for vmand's answer, 0 for ever.
  *
@@ -1091,6 +1286,22 @@ enum vman_status vman_events_next(const struct vman_events *events,
  * `events` is NULL or a handle that is not freed yet and that no other thread uses.
  */
 void vman_events_free(struct vman_events *events);
+
+/**
+ * Chooses cores and memory. Nothing is sent and nothing is taken: the same choice as vmand's board makes.
+ *
+ * Fails with VMAN_STATUS_NO_RESOURCES, VMAN_STATUS_INVALID_ARGUMENT (no cores, no whole granules, sharing that is
+ * not secure), VMAN_STATUS_UNSUPPORTED, and VMAN_STATUS_INTERNAL for an inventory that is wrong in itself (lists that
+ * are not sorted, a granule that is no power of two).
+ *
+ * # Safety
+ * `inventory` is a structure whose lists have their lengths, `request` a structure, `grant` a structure with its
+ * size, `error` NULL or a valid place for a pointer.
+ */
+enum vman_status vman_plan(const struct vman_inventory *inventory,
+                           const struct vman_request *request,
+                           struct vman_grant *grant,
+                           struct vman_error **error);
 
 #ifdef __cplusplus
 }  // extern "C"

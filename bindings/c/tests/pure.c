@@ -4,7 +4,7 @@
  */
 #include "check.h"
 
-/* tests/vectors/protocol.json as an array of { json, status, name }. */
+/* tests/vectors/protocol.json as arrays of `struct vector { json, status, name, says }`. */
 #include "vectors.h"
 
 static void versions(void)
@@ -90,27 +90,31 @@ static void wrong_enumerations(void)
     CHECK(next == VMAN_STATE_DEPLOYED);
 }
 
-static void vectors(void)
+typedef vman_status (*check)(const char *, vman_error **);
+
+/* Status and text of each line are those that the vector says. */
+static size_t wrong_lines(const struct vector *vectors, size_t count, check call)
 {
     size_t wrong = 0;
 
-    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
-        vman_status status = vman_command_check(requests[i].json, NULL);
+    for (size_t i = 0; i < count; i++) {
+        vman_error *error = NULL;
+        vman_status status = call(vectors[i].json, &error);
+        const char *text = error ? vman_error_message(error) : "";
 
-        if (status != requests[i].status) {
-            fprintf(stderr, "request %s: %s\n", requests[i].name, vman_status_name((int32_t)status));
+        if ((int)status != vectors[i].status || strstr(text, vectors[i].says) == NULL) {
+            fprintf(stderr, "%s: %s: %s\n", vectors[i].name, vman_status_name((int32_t)status), text);
             wrong++;
         }
+        vman_error_free(error);
     }
-    for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
-        vman_status status = vman_reply_check(replies[i].json, NULL);
+    return wrong;
+}
 
-        if (status != replies[i].status) {
-            fprintf(stderr, "reply %s: %s\n", replies[i].name, vman_status_name((int32_t)status));
-            wrong++;
-        }
-    }
-    CHECK(wrong == 0);
+static void vectors(void)
+{
+    CHECK(wrong_lines(requests, sizeof(requests) / sizeof(requests[0]), vman_command_check) == 0);
+    CHECK(wrong_lines(replies, sizeof(replies) / sizeof(replies[0]), vman_reply_check) == 0);
 }
 
 static void lines(void)

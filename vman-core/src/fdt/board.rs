@@ -7,7 +7,7 @@ use dtoolkit::model::{DeviceTree, DeviceTreeNode};
 use dtoolkit::{Node, Property};
 
 use super::cpus::{self, BoardCpu};
-use super::node::{self, Cells};
+use super::node::{self, Cells, Walk};
 use super::{BoardTreeBuilder, FdtError, blob};
 use crate::id::{CpuId, CpuSet, Mpidr, PhysRange};
 
@@ -162,8 +162,7 @@ fn alias<'a>(tree: &'a DeviceTree, name: &str) -> Result<Option<&'a str>, FdtErr
 }
 
 fn first_pl011(tree: &DeviceTree) -> Option<Console> {
-    let nodes = node::walk(&tree.root);
-    let (path, _) = nodes.into_iter().find(|(_, node)| is_pl011(node))?;
+    let (path, _) = Walk::new(&tree.root).find(is_pl011)?;
     Some(Console { path, options: None })
 }
 

@@ -14,8 +14,9 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) fn library(extension: &str) -> PathBuf {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| artifacts(&["--package", "vman-ffi", "--lib"]));
-    let wanted = |path: &&PathBuf| path.extension().is_some_and(|found| found == extension);
-    built.iter().find(wanted).unwrap_or_else(|| panic!("cargo built no .{extension}: {built:?}")).clone()
+    let name = format!("libvman.{extension}");
+    let wanted = |path: &&PathBuf| path.file_name().is_some_and(|found| *found == *name);
+    built.iter().find(wanted).unwrap_or_else(|| panic!("cargo built no {name}: {built:?}")).clone()
 }
 
 /// Runs `cargo build` and gives the files that it made.

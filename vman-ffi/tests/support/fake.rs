@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use vman_core::ErrorKind;
 use vman_core::command::{
-    Command, ConsoleChunk, CpuRecord, CreatePartition, Created, ErrorReply, EventData, EventRecord, HostRecord,
-    Image, ImagePut, Images, Incoming, MemoryRecord, PartitionRecord, Partitions, Paths, Reply, ShutdownMode,
-    Stats, VersionRecord, encode_error, encode_return,
+    Command, ConsoleChunk, CpuRecord, CreatePartition, Created, ErrorReply, EventData, EventRecord,
+    HostRecord, Image, ImagePut, Images, Incoming, MemoryRecord, PartitionRecord, Partitions, Paths, Reply,
+    ShutdownMode, Stats, VersionRecord, encode_error, encode_return,
 };
 use vman_core::device::Cause;
 use vman_core::id::{CpuId, PartitionId};
@@ -144,7 +144,8 @@ impl Fake {
             ));
         }
         let first = self.used_cores();
-        let Some(cores) = usize::try_from(args.cores).ok().filter(|cores| first + cores < usize::from(CORES)) else {
+        let Some(cores) = usize::try_from(args.cores).ok().filter(|cores| first + cores < usize::from(CORES))
+        else {
             return Err(refused(ErrorKind::NoResources, "Not enough cores"));
         };
         let id = PartitionId(self.next_id);
@@ -178,9 +179,10 @@ impl Fake {
         match next {
             Next::State(to) => {
                 self.partitions.entry(id.0).and_modify(|partition| partition.state = to);
-                self.push(match operation {
-                    Operation::Reboot => EventData::PartitionRebooted { id, cause },
-                    _ => EventData::PartitionState { id, from, to, cause },
+                self.push(if operation == Operation::Reboot {
+                    EventData::PartitionRebooted { id, cause }
+                } else {
+                    EventData::PartitionState { id, from, to, cause }
                 });
             }
             Next::Gone => {

@@ -101,7 +101,7 @@ impl SimDevice {
     }
 
     fn turn_on(config: SimConfig, tracer: Option<Tracer>) -> Result<Self, ConfigError> {
-        let device_tree = tree::board_tree(&config).map_err(|_| ConfigError::Tree)?;
+        let device_tree = tree::board_tree(&config).map_err(ConfigError::Tree)?;
         let machine = Machine::new(&config, tracer);
         let clusters = config.clusters();
         let (pool, secure) = ([config.pool()], [config.secure_pool()]);

@@ -45,8 +45,16 @@ pub(crate) fn kernel(board: &mut Board, id: PartitionId, entry: PhysAddr) -> Res
     Ok(kernel)
 }
 
-/// Reads the device tree at `address`.
+/// Reads the facts of the device tree at `address`.
 pub(crate) fn tree(board: &mut Board, id: PartitionId, address: PhysAddr) -> Result<Tree, Unusable> {
+    let unusable = |text: String| Unusable { address, text, outside: false };
+    let blob = tree_blob(board, id, address)?;
+    let fdt = Fdt::new(&blob).map_err(|error| unusable(format!("Broken device tree: {error}")))?;
+    facts(&fdt).map_err(unusable)
+}
+
+/// Reads the bytes of the device tree at `address`.
+pub(crate) fn tree_blob(board: &mut Board, id: PartitionId, address: PhysAddr) -> Result<Vec<u8>, Unusable> {
     let unusable = |text: String| Unusable { address, text, outside: false };
     let prefix = read(board, id, address, TREE_PREFIX)?;
     let [magic, size] =
@@ -57,9 +65,7 @@ pub(crate) fn tree(board: &mut Board, id: PartitionId, address: PhysAddr) -> Res
     if u64::from(size) > DEVICE_TREE_MAX.0 {
         return Err(unusable(format!("Device tree of {size} bytes is larger than {DEVICE_TREE_MAX}")));
     }
-    let blob = read(board, id, address, usize::try_from(size).unwrap_or(usize::MAX))?;
-    let fdt = Fdt::new(&blob).map_err(|error| unusable(format!("Broken device tree: {error}")))?;
-    facts(&fdt).map_err(unusable)
+    read(board, id, address, usize::try_from(size).unwrap_or(usize::MAX))
 }
 
 fn read(board: &mut Board, id: PartitionId, address: PhysAddr, len: usize) -> Result<Vec<u8>, Unusable> {

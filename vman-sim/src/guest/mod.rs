@@ -30,6 +30,8 @@ const MIDR: u32 = 0x413f_d0c1;
 const FLOOD: usize = 4;
 /// Longest line that is typed.
 const LINE_MAX: usize = 256;
+/// Characters of base64 in a line.
+const ARMOUR_WIDTH: usize = 64;
 const BACKSPACE: u8 = 8;
 const DELETE: u8 = 127;
 
@@ -44,6 +46,8 @@ pub(crate) struct Guest {
     /// CPUs that it has.
     lanes: BTreeSet<(u16, bool)>,
     entry: PhysAddr,
+    /// Where its device tree was loaded.
+    tree: PhysAddr,
     /// CPUs that it wants to have before it goes on.
     expected: usize,
     booted: bool,
@@ -171,6 +175,7 @@ impl Machine {
                 first: lane,
                 lanes: BTreeSet::from([(lane.cpu.0, lane.shared)]),
                 entry: boot.entry,
+                tree: PhysAddr(boot.context),
                 expected: 1,
                 booted: false,
                 started_ns: self.now_ns(),
@@ -337,11 +342,8 @@ impl Machine {
                 self.board.print(id, b"\r\n");
                 self.obey_line(id, String::from_utf8_lossy(&line).trim());
             }
-            BACKSPACE | DELETE => {
-                if guest.line.pop().is_some() {
-                    self.board.print(id, b"\x08 \x08");
-                }
-            }
+            BACKSPACE | DELETE if guest.line.pop().is_some() => self.board.print(id, b"\x08 \x08"),
+            BACKSPACE | DELETE => {}
             _ if guest.line.len() < LINE_MAX => {
                 guest.line.push(byte);
                 self.board.print(id, &[byte]);
@@ -357,8 +359,12 @@ impl Machine {
             "reboot" => Some(Action::Reset),
             "crash" => Some(Action::Crash),
             "oops" => Some(Action::Oops),
+            "fdt" => {
+                self.print_tree(id);
+                None
+            }
             "help" => {
-                self.board.print(id, b"poweroff reboot crash oops help\r\n");
+                self.board.print(id, b"poweroff reboot crash oops fdt help\r\n");
                 None
             }
             _ => {
@@ -373,6 +379,15 @@ impl Machine {
         }
     }
 
+    /// The device tree as it lies in the guest's memory, in base64 between two marks.
+    fn print_tree(&mut self, id: PartitionId) {
+        let Some(address) = self.guests.get(&id).map(|guest| guest.tree) else { return };
+        match loaded::tree_blob(&mut self.board, id, address) {
+            Ok(blob) => self.board.print(id, armoured(&blob).as_bytes()),
+            Err(unusable) => self.log(id, &unusable.text),
+        }
+    }
+
     fn prompt(&mut self, id: PartitionId) {
         self.board.print(id, format!("partition-{id} (simulated) # ").as_bytes());
     }
@@ -384,4 +399,16 @@ impl Machine {
         let line = format!("[{:5}.{:06}] {text}\r\n", since.as_secs(), since.subsec_micros());
         self.board.print(id, line.as_bytes());
     }
+}
+
+/// `blob` in base64, as mail and keys have it: lines of 64 characters between two marks.
+fn armoured(blob: &[u8]) -> String {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.encode(blob);
+    let mut lines = String::from("-----BEGIN DEVICE TREE-----\r\n");
+    for line in text.as_bytes().chunks(ARMOUR_WIDTH) {
+        lines += &String::from_utf8_lossy(line);
+        lines += "\r\n";
+    }
+    lines + "-----END DEVICE TREE-----\r\n"
 }

@@ -17,7 +17,7 @@ use vman_core::command::Command;
 use crate::args::{Action, Cli, Global, ImageAction};
 use crate::error::Failure;
 use crate::output::Look;
-use crate::target::{self, Target};
+use crate::target::{self, DeviceName, Target};
 use crate::{Streams, generate, wants_color};
 
 /// Everything that a command needs.
@@ -65,6 +65,7 @@ pub(crate) fn run(cli: Cli, streams: &mut Streams<'_>, program: &'static str) ->
         return generate::man(program, directory);
     }
     let look = Look { color: wants_color(cli.global.color, streams.out_is_terminal), width: streams.width };
+    announce(&cli.global, streams, program)?;
     let mut context = Context {
         target: target::choose(&cli.global, answer_timeout(&cli.action, &cli.global))?,
         out: streams.out,
@@ -78,6 +79,14 @@ pub(crate) fn run(cli: Cli, streams: &mut Streams<'_>, program: &'static str) ->
         program,
     };
     dispatch(cli.action, &mut context)
+}
+
+/// Nobody shall take a simulated board for a real one, or wonder where its partitions have gone.
+fn announce(global: &Global, streams: &mut Streams<'_>, program: &str) -> Result<(), Failure> {
+    if global.device == Some(DeviceName::Sim) && !global.json {
+        writeln!(streams.err, "{program}: this board is simulated, and gone when the command ends")?;
+    }
+    Ok(())
 }
 
 fn dispatch(action: Action, context: &mut Context<'_>) -> Result<(), Failure> {

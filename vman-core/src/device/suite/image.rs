@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use vm_fdt::FdtWriter;
-
-use crate::device::{HostInfo, LoadImage, PartitionInfo, Segment};
-use crate::id::CpuId;
+use crate::device::{CpuInfo, HostInfo, LoadImage, PartitionInfo, Segment};
+use crate::fdt::{BoardTree, FdtError, PartitionTree};
+use crate::id::{CpuId, Mpidr};
 
 /// What a test wants the operating system in a partition to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,37 +106,18 @@ fn kernel(len: usize) -> Vec<u8> {
     kernel
 }
 
-/// The least that a guest needs to know of its partition.
-fn tree(host: &HostInfo, partition: &PartitionInfo, parameters: &str) -> Result<Vec<u8>, vm_fdt::Error> {
-    let mut fdt = FdtWriter::new()?;
-    let root = fdt.begin_node("")?;
-    fdt.property_string("model", &host.model)?;
-    fdt.property_string("compatible", "linux,dummy-virt")?;
-    fdt.property_u32("#address-cells", 2)?;
-    fdt.property_u32("#size-cells", 2)?;
-    let chosen = fdt.begin_node("chosen")?;
-    fdt.property_string("bootargs", parameters)?;
-    fdt.end_node(chosen)?;
-    let memory = fdt.begin_node("memory")?;
-    fdt.property_string("device_type", "memory")?;
-    fdt.property_array_u64("reg", &[partition.memory.base().0, partition.memory.size().0])?;
-    fdt.end_node(memory)?;
-    let cpus = fdt.begin_node("cpus")?;
-    fdt.property_u32("#address-cells", 2)?;
-    fdt.property_u32("#size-cells", 0)?;
-    for cpu in partition.cpus.iter() {
-        cpu_node(&mut fdt, host, cpu)?;
-    }
-    fdt.end_node(cpus)?;
-    fdt.end_node(root)?;
-    fdt.finish()
-}
-
-fn cpu_node(fdt: &mut FdtWriter, host: &HostInfo, cpu: CpuId) -> Result<(), vm_fdt::Error> {
-    let mpidr = host.cpus.iter().find(|known| known.id == cpu).map_or(0, |known| known.mpidr.0);
-    let node = fdt.begin_node(&format!("cpu@{mpidr:x}"))?;
-    fdt.property_string("device_type", "cpu")?;
-    fdt.property_u64("reg", mpidr)?;
-    fdt.property_string("enable-method", "psci")?;
-    fdt.end_node(node)
+/// The tree that a deployment without one would make.
+fn tree(host: &HostInfo, partition: &PartitionInfo, parameters: &str) -> Result<Vec<u8>, FdtError> {
+    let board = BoardTree::parse(&host.device_tree)?;
+    let own = |cpu: &&CpuInfo| partition.cpus.contains(cpu.id);
+    let cpus: Vec<(CpuId, Mpidr)> = host.cpus.iter().filter(own).map(|cpu| (cpu.id, cpu.mpidr)).collect();
+    let tree = PartitionTree {
+        cpus: &cpus,
+        memory: partition.memory,
+        command_line: Some(parameters),
+        initrd: None,
+        console_interrupt: None,
+        entropy: None,
+    };
+    tree.build(&board)
 }

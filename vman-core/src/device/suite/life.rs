@@ -24,7 +24,7 @@ pub fn whole_life_cycle<D: ManagerDevice, I: Images>(device: &D, images: &I) -> 
     assert_eq!((info.name.as_str(), info.uuid, info.world), ("edge", request.uuid, World::NonSecure));
     assert_eq!((info.cpus.len(), info.memory.size()), (2, request.memory));
     assert_eq!((info.busy, info.fault, info.shared_with), (None, FaultReason::None, None));
-    assert_eq!(device.list().unwrap(), [info.clone()]);
+    assert_eq!(device.list().unwrap(), std::slice::from_ref(&info));
     for cpu in device.host().unwrap().cpus {
         let mine = info.cpus.contains(cpu.id);
         assert_eq!(cpu.owner == id, mine, "owner of CPU {}", cpu.id);

@@ -1,4 +1,5 @@
 //! Who may do what. One test, because it changes the user of the whole process; the daemon is another process.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! How vmand starts, stops and shares its socket.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What partitions do by themselves, seen over the socket; the guests of the simulator are told by `sim.guest=`.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What one client does, no other client notices.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -12,7 +12,6 @@ use crate::process;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
-const GOOD: Style = AnsiColor::Green.on_default().bold();
 
 /// The steps of one demonstration.
 #[derive(Debug, Default)]
@@ -68,7 +67,8 @@ impl Transcript {
         act(self).with_context(|| format!("Step \"{name}\""))?;
         let time = begin.elapsed();
         let state = state().with_context(|| format!("State after step \"{name}\""))?;
-        println!("    {GOOD}{state}{GOOD:#} {DIM}{}{DIM:#}", duration(time));
+        let style = Style::new().fg_color(Some(state_colour(&state).into())).bold();
+        println!("    {style}{state}{style:#} {DIM}{}{DIM:#}", duration(time));
         self.steps.push(Step { name: name.to_owned(), state, time });
         Ok(())
     }
@@ -101,7 +101,7 @@ impl Transcript {
         let mut table = Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["step", "state", "time"]);
         for step in &self.steps {
-            let state = Cell::new(&step.state).fg(state_colour(&step.state));
+            let state = Cell::new(&step.state).fg(table_colour(&step.state));
             let time = Cell::new(duration(step.time)).set_alignment(CellAlignment::Right);
             table.add_row([Cell::new(&step.name), state, time]);
         }
@@ -111,11 +111,20 @@ impl Transcript {
     }
 }
 
-fn state_colour(state: &str) -> Color {
+fn state_colour(state: &str) -> AnsiColor {
     match state {
-        "DEPLOYED" => Color::Green,
-        "SUSPENDED" => Color::Yellow,
-        "READY" => Color::Cyan,
+        "DEPLOYED" => AnsiColor::Green,
+        "SUSPENDED" => AnsiColor::Yellow,
+        "READY" => AnsiColor::Cyan,
+        _ => AnsiColor::White,
+    }
+}
+
+fn table_colour(state: &str) -> Color {
+    match state_colour(state) {
+        AnsiColor::Green => Color::DarkGreen,
+        AnsiColor::Yellow => Color::DarkYellow,
+        AnsiColor::Cyan => Color::DarkCyan,
         _ => Color::Reset,
     }
 }

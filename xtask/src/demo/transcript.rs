@@ -67,7 +67,7 @@ impl Transcript {
         act(self).with_context(|| format!("Step \"{name}\""))?;
         let time = begin.elapsed();
         let state = state().with_context(|| format!("State after step \"{name}\""))?;
-        let style = Style::new().fg_color(Some(state_colour(&state).into())).bold();
+        let style = Style::new().fg_color(Some(colours(&state).0.into())).bold();
         println!("    {style}{state}{style:#} {DIM}{}{DIM:#}", duration(time));
         self.steps.push(Step { name: name.to_owned(), state, time });
         Ok(())
@@ -101,7 +101,7 @@ impl Transcript {
         let mut table = Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["step", "state", "time"]);
         for step in &self.steps {
-            let state = Cell::new(&step.state).fg(table_colour(&step.state));
+            let state = Cell::new(&step.state).fg(colours(&step.state).1);
             let time = Cell::new(duration(step.time)).set_alignment(CellAlignment::Right);
             table.add_row([Cell::new(&step.name), state, time]);
         }
@@ -111,21 +111,13 @@ impl Transcript {
     }
 }
 
-fn state_colour(state: &str) -> AnsiColor {
+/// The colour of a state, in the words of either crate.
+fn colours(state: &str) -> (AnsiColor, Color) {
     match state {
-        "DEPLOYED" => AnsiColor::Green,
-        "SUSPENDED" => AnsiColor::Yellow,
-        "READY" => AnsiColor::Cyan,
-        _ => AnsiColor::White,
-    }
-}
-
-fn table_colour(state: &str) -> Color {
-    match state_colour(state) {
-        AnsiColor::Green => Color::DarkGreen,
-        AnsiColor::Yellow => Color::DarkYellow,
-        AnsiColor::Cyan => Color::DarkCyan,
-        _ => Color::Reset,
+        "DEPLOYED" => (AnsiColor::Green, Color::DarkGreen),
+        "SUSPENDED" => (AnsiColor::Yellow, Color::DarkYellow),
+        "READY" => (AnsiColor::Cyan, Color::DarkCyan),
+        _ => (AnsiColor::White, Color::Reset),
     }
 }
 

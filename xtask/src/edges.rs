@@ -36,7 +36,7 @@ const RULES: &[Rule] = &[
     Rule { behind_a_feature: &["vman-sim"], in_tests: &["vman-sim"], ..rule("vmanctl", &["vman-core"]) },
     rule("aivirt-python", &["vman-core", "deadline-monitor", "slice-agent"]),
     rule("aivirt-node", &[]),
-    rule("aivirt-fuzz", &["vman-core", "vman-firmware", "vman-sim"]),
+    rule("vman-fuzz", &["vman-core", "vman-firmware", "vman-sim"]),
     rule("no-std-guard", &["vman-core", "vman-firmware"]),
     rule("board-suite", &["vman-core"]),
     rule("xtask", &[]),

@@ -10,7 +10,7 @@ use crate::apt::Series;
 use crate::assets::{self, Asset};
 use crate::setup::packages::Need;
 use crate::stage::Recorder;
-use crate::{check, setup, test};
+use crate::{board, check, setup, test};
 
 /// The one entry to every job of the repository.
 #[derive(Debug, Parser)]
@@ -34,6 +34,8 @@ enum Job {
         #[arg(long)]
         yes: bool,
     },
+    /// Run the emulated ARMv8 board.
+    Board(board::BoardArgs),
     /// Fetch things for arm64 into the cache, or say where they are.
     #[command(hide = true, subcommand)]
     Assets(AssetsJob),
@@ -67,6 +69,7 @@ impl Cli {
             Job::Test(args) => test::run(&args),
             Job::Check => Ok(run_checks()),
             Job::Setup { needs, yes } => set_up(&needs, yes).map(|()| ExitCode::SUCCESS),
+            Job::Board(args) => board::run(&args),
             Job::Assets(job) => job.run().map(|()| ExitCode::SUCCESS),
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod apt;
 pub mod assets;
+pub mod board;
 pub mod check;
 pub mod cli;
 pub mod process;

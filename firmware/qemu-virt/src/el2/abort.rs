@@ -80,7 +80,7 @@ fn emulate(partition: Partition, access: Access) -> Option<u64> {
         Some(distributor::access(partition, Access { address: access.address - GICD_BASE, ..access }))
     } else if within(GICR_BASE, GICR_STRIDE * MAX_CPUS as u64) {
         partition.view.count(Counter::DistributorTraps);
-        redistributor::access(Access { address: access.address - GICR_BASE, ..access })
+        redistributor::access(partition, Access { address: access.address - GICR_BASE, ..access })
     } else if within(UART_BASE, UART_SIZE) && !partition.is_management() {
         partition.view.count(Counter::ConsoleTraps);
         Some(uart::access(partition, Access { address: access.address - UART_BASE, ..access }))

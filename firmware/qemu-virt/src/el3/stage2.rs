@@ -61,11 +61,15 @@ impl Stage2Tables {
         tables
     }
 
-    /// A partition: its memory and the redistributors of its CPUs.
+    /// A partition: its memory and the redistributors of its CPUs. The control page of the last one is left to the EL2
+    /// layer, which tells the partition's kernel that there are no more behind it.
     pub(crate) fn partition(slot: usize, memory: PhysRange, cpus: CpuSet) -> Self {
         let mut tables = Self::empty(slot);
         tables.show(memory);
         tables.show_redistributors(cpus);
+        if let Some(last) = cpus.iter().last() {
+            tables.map(GICR_BASE + last.index() as u64 * GICR_STRIDE, TABLE_SIZE, NOTHING);
+        }
         tables
     }
 

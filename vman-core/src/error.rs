@@ -143,6 +143,10 @@ pub enum Error {
     /// The kernel cannot be loaded.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// The device tree cannot be used.
+    #[cfg(feature = "alloc")]
+    #[error(transparent)]
+    DeviceTree(#[from] crate::fdt::FdtError),
     /// The kernel driver or the simulator refuses.
     #[cfg(feature = "std")]
     #[error(transparent)]
@@ -155,6 +159,14 @@ pub enum Error {
     #[cfg(feature = "std")]
     #[error(transparent)]
     Remote(#[from] crate::command::ErrorReply),
+    /// A command breaks a rule that the manager knows.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    Manager(#[from] crate::manager::ManagerError),
+    /// A kernel, device tree or initrd cannot be read.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    File(#[from] crate::manager::FileError),
     /// The connection to vmand is broken, or there is none.
     #[cfg(feature = "std")]
     #[error(transparent)]
@@ -169,12 +181,18 @@ impl Error {
             Self::Firmware(code) => code.kind(),
             Self::Plan(error) => error.kind(),
             Self::Image(error) => error.kind(),
+            #[cfg(feature = "alloc")]
+            Self::DeviceTree(error) => error.kind(),
             #[cfg(feature = "std")]
             Self::Device(error) => error.kind,
             #[cfg(feature = "std")]
             Self::Codec(error) => error.kind(),
             #[cfg(feature = "std")]
             Self::Remote(reply) => reply.kind(),
+            #[cfg(feature = "std")]
+            Self::Manager(error) => error.kind(),
+            #[cfg(feature = "std")]
+            Self::File(error) => error.kind(),
             #[cfg(feature = "std")]
             Self::Client(error) => error.kind(),
         }

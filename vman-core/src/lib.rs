@@ -26,6 +26,8 @@ extern crate alloc;
 
 pub mod abi;
 pub mod error;
+#[cfg(feature = "alloc")]
+pub mod fdt;
 pub mod id;
 pub mod image;
 pub mod plan;
@@ -37,5 +39,7 @@ pub mod client;
 pub mod command;
 #[cfg(feature = "std")]
 pub mod device;
+#[cfg(feature = "std")]
+pub mod manager;
 
 pub use error::{Error, ErrorKind};

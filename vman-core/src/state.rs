@@ -89,9 +89,9 @@ impl Condition {
 
 /// An operation that a partition's state or condition does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Partition {}", self.clause())]
 pub enum InvalidTransition {
     /// The state table refuses it.
-    #[error("Partition is {state}; {operation} needs {}", Needed(*.operation))]
     State {
         /// The state that the partition is in.
         state: PartitionState,
@@ -99,13 +99,34 @@ pub enum InvalidTransition {
         operation: Operation,
     },
     /// The partition is faulted.
-    #[error("Partition is {state} and faulted; only shutdown and reboot are possible, not {operation}")]
     Faulted {
         /// The state that the partition is in.
         state: PartitionState,
         /// What was asked.
         operation: Operation,
     },
+}
+
+impl InvalidTransition {
+    /// The refusal without its subject: `is DEPLOYED; destroy-partition needs READY`.
+    pub const fn clause(self) -> impl fmt::Display {
+        Clause(self)
+    }
+}
+
+struct Clause(InvalidTransition);
+
+impl fmt::Display for Clause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            InvalidTransition::State { state, operation } => {
+                write!(f, "is {state}; {operation} needs {}", Needed(operation))
+            }
+            InvalidTransition::Faulted { state, operation } => {
+                write!(f, "is {state} and faulted; only shutdown and reboot are possible, not {operation}")
+            }
+        }
+    }
 }
 
 impl PartitionState {

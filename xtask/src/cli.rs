@@ -10,7 +10,7 @@ use crate::apt::Series;
 use crate::assets::{self, Asset};
 use crate::setup::packages::Need;
 use crate::stage::Recorder;
-use crate::{board, check, setup, test};
+use crate::{bench, board, check, demo, setup, test};
 
 /// The one entry to every job of the repository.
 #[derive(Debug, Parser)]
@@ -22,8 +22,15 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Job {
+    /// Show a layer at work; without a name the short demonstrations of all layers.
+    Demo(demo::DemoArgs),
     /// Run the tests: stages in order, cheap ones first.
     Test(test::TestArgs),
+    /// Run the benchmarks of an area and print one table.
+    Bench {
+        /// Only this area: partitions, reservations, slices.
+        area: Option<String>,
+    },
     /// Check format, lints, documentation, edges between crates, text and licences.
     Check,
     /// Show the Debian packages that jobs need, and install what is missing.
@@ -66,6 +73,8 @@ impl Cli {
     /// What the job could not do.
     pub fn run(self) -> Result<ExitCode> {
         match self.job {
+            Job::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
+            Job::Bench { area } => bench::run(area.as_deref()).map(|()| ExitCode::SUCCESS),
             Job::Test(args) => test::run(&args),
             Job::Check => Ok(run_checks()),
             Job::Setup { needs, yes } => set_up(&needs, yes).map(|()| ExitCode::SUCCESS),

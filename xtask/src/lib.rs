@@ -6,8 +6,11 @@
 pub mod apt;
 pub mod assets;
 pub mod board;
+pub mod bench;
 pub mod check;
 pub mod cli;
+pub mod demo;
+pub mod edges;
 pub mod process;
 pub mod report;
 pub mod setup;

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientError, lines::Lines};
+use super::lines::Lines;
 use crate::command::{CodecError, ConsoleChunk, ErrorReply, base64_bytes};
 use crate::error::Error;
 
@@ -34,14 +34,10 @@ impl Console {
     /// Waits for the next piece, at most as long as the client's time-out says.
     ///
     /// # Errors
-    /// [`Error::Remote`] when vmand says why there is no more, [`ClientError::Closed`] when it just ends,
-    /// [`ClientError::Timeout`] if nothing came (the stream goes on), others if the connection failed.
+    /// [`Error::Remote`] when vmand says why there is no more, [`super::ClientError::Closed`] when it just ends,
+    /// [`super::ClientError::Timeout`] if nothing came (the stream goes on), others if the connection failed.
     pub fn wait(&mut self) -> Result<ConsoleChunk, Error> {
-        let line = self.lines.next()?;
-        serde_json::from_slice(line).map_err(|error| match serde_json::from_slice::<ErrorLine>(line) {
-            Ok(refusal) => refusal.error.into(),
-            Err(_) => CodecError::Reply(error.to_string()).into(),
-        })
+        chunk(self.lines.next()?)
     }
 
     /// The next piece if it has come, without waiting; call it until it answers `None` before polling again.
@@ -49,24 +45,26 @@ impl Console {
     /// # Errors
     /// As [`Console::wait`], without the time-out.
     pub fn try_next(&mut self) -> Result<Option<ConsoleChunk>, Error> {
-        self.lines.socket().set_nonblocking(true).map_err(ClientError::from)?;
-        let chunk = self.wait();
-        self.lines.socket().set_nonblocking(false).map_err(ClientError::from)?;
-        match chunk {
-            Err(Error::Client(ClientError::Timeout)) => Ok(None),
-            chunk => chunk.map(Some),
-        }
+        self.lines.try_next()?.map(chunk).transpose()
     }
 
     /// Types `data`.
     ///
     /// # Errors
-    /// [`ClientError`] if the connection failed.
+    /// [`super::ClientError`] if the connection failed.
     pub fn send(&mut self, data: &[u8]) -> Result<(), Error> {
-        let mut line = serde_json::to_vec(&Input { data }).map_err(|error| CodecError::Syntax(error.to_string()))?;
+        let mut line =
+            serde_json::to_vec(&Input { data }).map_err(|error| CodecError::Syntax(error.to_string()))?;
         line.push(b'\n');
         Ok(self.lines.send(&line)?)
     }
+}
+
+fn chunk(line: &[u8]) -> Result<ConsoleChunk, Error> {
+    serde_json::from_slice(line).map_err(|error| match serde_json::from_slice::<ErrorLine>(line) {
+        Ok(refusal) => refusal.error.into(),
+        Err(_) => CodecError::Reply(error.to_string()).into(),
+    })
 }
 
 impl AsFd for Console {

@@ -28,22 +28,19 @@ impl Events {
     /// [`ClientError::Timeout`] if none came (the stream goes on), others if the connection failed.
     pub fn wait(&mut self) -> Result<EventRecord, Error> {
         loop {
-            let line = self.lines.next()?;
-            match serde_json::from_slice(line) {
-                Ok(event) => return Ok(event),
-                Err(_) if is_unknown(line) => {}
-                Err(error) => return Err(CodecError::Reply(error.to_string()).into()),
+            if let Some(event) = known(self.lines.next()?)? {
+                return Ok(event);
             }
         }
     }
 
-    /// Waits for the next event and gives its line as it came, without the newline, also if this version does not know
-    /// the event.
+    /// As [`Events::try_next`], but the event's line as it came, without the newline, also if this version does not
+    /// know the event.
     ///
     /// # Errors
-    /// As [`Events::wait`].
-    pub fn wait_line(&mut self) -> Result<&[u8], Error> {
-        self.lines.next()
+    /// As [`Events::try_next`].
+    pub fn try_next_line(&mut self) -> Result<Option<&[u8]>, Error> {
+        self.lines.try_next()
     }
 
     /// How long [`Events::wait`] waits, `None` for ever.
@@ -60,13 +57,21 @@ impl Events {
     /// # Errors
     /// As [`Events::wait`], without the time-out.
     pub fn try_next(&mut self) -> Result<Option<EventRecord>, Error> {
-        self.lines.socket().set_nonblocking(true).map_err(ClientError::from)?;
-        let event = self.wait();
-        self.lines.socket().set_nonblocking(false).map_err(ClientError::from)?;
-        match event {
-            Err(Error::Client(ClientError::Timeout)) => Ok(None),
-            event => event.map(Some),
+        while let Some(line) = self.lines.try_next()? {
+            if let Some(event) = known(line)? {
+                return Ok(Some(event));
+            }
         }
+        Ok(None)
+    }
+}
+
+/// The event, `None` if this version does not know it.
+fn known(line: &[u8]) -> Result<Option<EventRecord>, Error> {
+    match serde_json::from_slice(line) {
+        Ok(event) => Ok(Some(event)),
+        Err(_) if is_unknown(line) => Ok(None),
+        Err(error) => Err(CodecError::Reply(error.to_string()).into()),
     }
 }
 

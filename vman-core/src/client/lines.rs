@@ -50,6 +50,17 @@ impl Lines {
         }
     }
 
+    /// The next line if it has come, without waiting.
+    pub(super) fn try_next(&mut self) -> Result<Option<&[u8]>, Error> {
+        self.socket.set_nonblocking(true).map_err(ClientError::from)?;
+        let line = self.next().map(<[u8]>::len);
+        self.socket.set_nonblocking(false).map_err(ClientError::from)?;
+        match line {
+            Err(Error::Client(ClientError::Timeout)) => Ok(None),
+            line => Ok(Some(&self.buffer[..line?])),
+        }
+    }
+
     fn fill(&mut self) -> Result<(), ClientError> {
         let filled = self.buffer.len();
         self.buffer.resize(filled + CHUNK, 0);

@@ -152,7 +152,7 @@ pub struct ConsoleWrite {
 }
 
 /// `console-attach`: the connection then carries one [`super::ConsoleChunk`] a line, and takes
-/// `{"data": base64}` lines as input.
+/// [`ConsoleInput`] lines, `{"data": base64}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConsoleAttach {
@@ -162,6 +162,15 @@ pub struct ConsoleAttach {
     /// First byte wanted; what comes from now on when missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<u64>,
+}
+
+/// A line that an attached console takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsoleInput {
+    /// What is typed.
+    #[serde(with = "base64_bytes")]
+    pub data: Vec<u8>,
 }
 
 /// `hello`: a relay states the role of the peer that it has authenticated. Taken on the relay's transport only.

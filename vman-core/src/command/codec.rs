@@ -69,6 +69,11 @@ pub fn encode_error(out: &mut Vec<u8>, error: &ErrorReply, id: Option<&RawValue>
     encode(out, &ErrorLine { error, id });
 }
 
+/// Appends a line that is no reply: an event or a piece of a console.
+pub fn encode_push<T: Serialize>(out: &mut Vec<u8>, line: &T) {
+    encode(out, line);
+}
+
 /// A `Vec` takes every byte and our types have string keys only, so writing cannot fail.
 pub(super) fn encode<T: Serialize>(out: &mut Vec<u8>, line: &T) {
     let start = out.len();

@@ -12,10 +12,10 @@ mod reply;
 mod request;
 
 pub use args::{
-    ConsoleAttach, ConsoleRead, ConsoleWrite, CreatePartition, Deploy, Hello, ImageDelete, ImagePut, Role,
+    ConsoleAttach, ConsoleInput, ConsoleRead, ConsoleWrite, CreatePartition, Deploy, Hello, ImageDelete, ImagePut, Role,
     Shutdown, ShutdownMode, Target,
 };
-pub use codec::{CodecError, MAX_LINE, encode_error, encode_return};
+pub use codec::{CodecError, MAX_LINE, encode_error, encode_push, encode_return};
 pub use reply::{
     ConsoleChunk, CpuRecord, Created, ErrorReply, EventData, EventRecord, Fault, HostRecord, Image, Images,
     MemoryRecord, PartitionRecord, Partitions, Paths, Reply, Stats, VersionRecord,

@@ -311,6 +311,8 @@ pub enum EventData {
         /// How many.
         lost: u64,
     },
+    /// The daemon stops, and with it this stream; `seq` and `timestamp_ns` are those of the last event.
+    DaemonStopping {},
 }
 
 impl EventData {

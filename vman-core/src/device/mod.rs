@@ -6,6 +6,9 @@
 #[cfg(feature = "device")]
 #[allow(unsafe_code, reason = "ioctl")]
 mod char;
+#[cfg(feature = "device")]
+#[allow(unsafe_code, reason = "one getsockopt that no crate wraps")]
+pub mod peer;
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;

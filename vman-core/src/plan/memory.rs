@@ -71,7 +71,7 @@ fn trim(hole: PhysRange, granule: u64) -> Option<PhysRange> {
 struct Holes<'a> {
     pool: &'a [PhysRange],
     used: &'a [PhysRange],
-    /// What is left of the pool range under way.
+    /// What is left of the pool range under way; never empty.
     rest: Option<PhysRange>,
 }
 
@@ -81,10 +81,13 @@ impl<'a> Holes<'a> {
     }
 
     fn next_pool(&mut self) -> Option<PhysRange> {
+        while self.pool.first()?.is_empty() {
+            take_first(&mut self.pool);
+        }
         let mut area = take_first(&mut self.pool)?;
         while let Some(next) = self.pool.first().filter(|next| next.base() == area.end()) {
             area = PhysRange::between(area.base(), next.end());
-            self.pool = &self.pool[1..];
+            take_first(&mut self.pool);
         }
         Some(area)
     }
@@ -95,7 +98,7 @@ impl<'a> Holes<'a> {
             if used.overlaps(area) {
                 return Some(*used);
             }
-            self.used = &self.used[1..];
+            take_first(&mut self.used);
         }
         None
     }

@@ -47,6 +47,13 @@ fn pools_that_touch_are_one() {
 }
 
 #[test]
+fn empty_pool_range_hides_no_range_in_use() {
+    let pool = [range(4, 0), range(8, 8)];
+    let refused = plan(&board(&pool, &[range(2, 14)]), &request(1, 2));
+    assert!(matches!(refused, Err(PlanError::NotEnoughMemory { free: ByteSize::ZERO, .. })), "{refused:?}");
+}
+
+#[test]
 fn refusals_name_rule_and_figures() {
     let pool = [range(0, 8)];
     let used = [range(2, 2)];

@@ -7,13 +7,15 @@ use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use dtoolkit::{Node, Property, ToPropertyValue};
 
 use super::memory_map::{
-    CONSOLES_BASE, CONSOLES_SIZE, EL2_BASE, EL2_SIZE, EVENT_SPI, MANAGEMENT_INITRD, POOL_BASE, POOL_COMPATIBLE,
+    CONSOLE_SPI, CONSOLES_BASE, CONSOLES_SIZE, EL2_BASE, EL2_SIZE, EVENT_SPI, MANAGEMENT_INITRD, POOL_BASE, POOL_COMPATIBLE,
     POOL_SIZE, VMANAGER_COMPATIBLE,
 };
 
 /// Edge-triggered SPI in an `interrupts` property of the GIC.
 const GIC_SPI: u32 = 0;
 const EDGE_RISING: u32 = 1;
+/// INTID of SPI 0.
+const FIRST_SPI: u32 = 32;
 
 /// The tree, flattened.
 ///
@@ -106,6 +108,7 @@ fn vmanager() -> Result<DeviceTreeNode> {
     let mut vmanager = node("vmanager")?;
     set(&mut vmanager, "compatible", VMANAGER_COMPATIBLE)?;
     set(&mut vmanager, "interrupts", [GIC_SPI, EVENT_SPI, EDGE_RISING])?;
+    set(&mut vmanager, "console-interrupts", FIRST_SPI + CONSOLE_SPI)?;
     let mut firmware = node("firmware")?;
     firmware.add_child(vmanager);
     Ok(firmware)

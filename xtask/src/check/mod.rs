@@ -1,6 +1,5 @@
 //! Checks that need no test program: format, lints, documentation, edges between crates, text, licences.
 
-pub mod edges;
 mod licences;
 mod text;
 
@@ -10,7 +9,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::stage::Recorder;
-use crate::{process, workspace};
+use crate::{edges, process, workspace};
 
 /// Workspaces of their own beside the main one: bare metal, sanitizers, the guard against std.
 const OTHER_WORKSPACES: [&str; 3] = ["firmware/qemu-virt", "fuzz", "tests/no_std"];
@@ -19,7 +18,7 @@ const OTHER_WORKSPACES: [&str; 3] = ["firmware/qemu-virt", "fuzz", "tests/no_std
 pub fn run(recorder: &mut Recorder) {
     let root = workspace::root();
     recorder.check("text", || text::check(&root));
-    recorder.check("edges", || edges(&root));
+    recorder.check("edges", || no_forbidden_edge(&root));
     recorder.check("licences", || licences::check(&root));
     deny(recorder);
     for manifest in manifests(&root) {
@@ -56,7 +55,7 @@ fn manifests(root: &Path) -> Vec<PathBuf> {
     std::iter::once(root.join("Cargo.toml")).chain(others.filter(|file| file.is_file())).collect()
 }
 
-fn edges(root: &Path) -> Result<()> {
+fn no_forbidden_edge(root: &Path) -> Result<()> {
     let mut found = Vec::new();
     for manifest in manifests(root) {
         found.extend(edges::forbidden(&manifest)?);

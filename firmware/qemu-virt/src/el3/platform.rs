@@ -159,7 +159,7 @@ impl Memory for Board {
         view(index).reset(cpus.words()[0]);
         Ring::new(index).clear();
         if let Some(first) = cpus.lowest() {
-            gic::route(console_interrupt(index), first);
+            gic::route(console_interrupt(first.0), first);
         }
         let tables = Stage2Tables::partition(index, memory, cpus);
         self.slots[index] = Some(Slot { id: partition, cpus, tables });
@@ -184,7 +184,9 @@ impl Memory for Board {
     fn release(&mut self, partition: PartitionId, memory: PhysRange) {
         let Some(index) = self.index(partition) else { return };
         let Some(slot) = self.slots[index].take() else { return };
-        gic::silence(console_interrupt(index));
+        if let Some(first) = slot.cpus.lowest() {
+            gic::silence(console_interrupt(first.0));
+        }
         view(index).reset(0);
         let cpus = self.management().cpus.union(&slot.cpus);
         self.set_management_cpus(cpus);

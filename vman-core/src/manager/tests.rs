@@ -1,0 +1,202 @@
+use super::fake::FakeDevice;
+use super::*;
+use crate::command::{ConsoleRead, Incoming};
+use crate::error::ErrorKind;
+use crate::id::ByteSize;
+use crate::state::{Condition, PartitionState};
+
+struct NoFiles;
+
+impl FileSource for NoFiles {
+    fn read(&self, reference: &str, _limit: ByteSize) -> Result<Vec<u8>, FileError> {
+        Err(FileError::NoImage(reference.into()))
+    }
+}
+
+struct Bench {
+    device: FakeDevice,
+    manager: PartitionManager<FakeDevice>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let device = FakeDevice::default();
+        Self { manager: PartitionManager::new(device.clone()), device }
+    }
+
+    fn with(&self, files: &dyn FileSource, line: &str) -> Result<String, (ErrorKind, String)> {
+        let command = Incoming::parse(line.as_bytes()).command.unwrap();
+        match self.manager.apply(&command, files) {
+            Ok(reply) => Ok(serde_json::to_string(&reply).unwrap()),
+            Err(error) => Err((error.kind(), error.to_string())),
+        }
+    }
+
+    fn run(&self, name: &str, args: &str) -> Result<String, (ErrorKind, String)> {
+        self.with(&NoFiles, &format!(r#"{{"command":"{name}","args":{{{args}}}}}"#))
+    }
+
+    fn refused(&self, name: &str, args: &str) -> (ErrorKind, String) {
+        self.run(name, args).unwrap_err()
+    }
+
+    /// A bench whose partition 1 is in `state`.
+    fn in_state(state: PartitionState) -> Self {
+        let bench = Self::new();
+        bench.run("create-partition", r#""cores":1,"memsize":1"#).unwrap();
+        bench.device.change(PartitionId(1), |info| info.state = state);
+        bench
+    }
+}
+
+#[test]
+fn created_partition_is_ready_and_known() {
+    let bench = Bench::new();
+    let args = r#""cores":2,"secure":false,"memsize":1,"primary":0,"name":"web""#;
+    assert_eq!(bench.run("create-partition", args).unwrap(), r#"{"id":1}"#);
+    let record = bench.run("query-partition", r#""id":1"#).unwrap();
+    assert!(record.contains(r#""name":"web","state":"READY""#), "{record}");
+    assert!(record.contains(r#""cores":[1,2],"memsize_mib":1024"#), "{record}");
+    assert_eq!(bench.refused("create-partition", args).0, ErrorKind::AlreadyExists);
+    assert_eq!(bench.run("destroy-partition", r#""id":1"#).unwrap(), "{}");
+    assert_eq!(bench.refused("query-partition", r#""id":1"#).0, ErrorKind::NotFound);
+}
+
+#[test]
+fn bad_arguments_of_create_name_their_rule() {
+    let bench = Bench::new();
+    let cases = [
+        (r#""cores":0,"memsize":1"#, "cores must be at least 1"),
+        (r#""cores":1"#, "needs memsize (GiB) or memsize_mib"),
+        (r#""cores":1,"memsize":0"#, "must not be 0"),
+        (r#""cores":1,"memsize":18446744073709551615"#, "beyond 64 bits"),
+        (r#""cores":1,"memsize":1,"memsize_mib":1"#, "exclude each other"),
+        (r#""cores":1,"memsize_mib":3"#, "Memory of 3 MiB is no multiple of 2 MiB"),
+        (r#""cores":1,"memsize":1,"primary":7"#, "primary has no meaning but 0"),
+        (r#""cores":1,"memsize":1,"name":"""#, "name must not be empty"),
+        (r#""cores":1,"memsize":1,"name":"a\nb""#, "control characters"),
+        (r#""cores":1,"memsize":1,"shared_with":1"#, "secure partitions only"),
+        (r#""cores":1,"memsize":1,"secure":true,"shared_with":0"#, "management partition"),
+        (r#""cores":1,"memsize":1,"uuid":"00000000-0000-0000-0000-000000000000""#, "uuid must not be nil"),
+    ];
+    for (args, rule) in cases {
+        let (kind, text) = bench.refused("create-partition", args);
+        assert_eq!(kind, ErrorKind::InvalidArgument, "{args}");
+        assert!(text.contains(rule), "{args}: {text}");
+    }
+    let long = format!(r#""cores":1,"memsize":1,"name":"{}""#, "ä".repeat(32));
+    assert!(bench.refused("create-partition", &long).1.contains("has 64 bytes, more than 63"));
+    assert_eq!(bench.refused("create-partition", r#""cores":4294967295,"memsize":1"#).0, ErrorKind::NoResources);
+}
+
+#[test]
+fn every_wrong_pair_of_state_and_command_is_refused_by_name() {
+    let commands = ["deploy", "shutdown", "reboot", "suspend", "restore", "destroy-partition"];
+    for state in PartitionState::ALL {
+        for (operation, name) in Operation::ALL.into_iter().zip(commands) {
+            let bench = Bench::in_state(state);
+            let args = if name == "deploy" { r#""id":1,"kernel":"k""# } else { r#""id":1"# };
+            let outcome = bench.run(name, args);
+            match state.after(operation) {
+                Ok(_) if name == "deploy" => assert_eq!(outcome.unwrap_err().0, ErrorKind::NotFound),
+                Ok(_) => assert_eq!(outcome.unwrap(), "{}"),
+                Err(_) => {
+                    let (kind, text) = outcome.unwrap_err();
+                    assert_eq!(kind, ErrorKind::InvalidState);
+                    assert!(text.starts_with(&format!("Partition 1 is {state}; {name} needs ")), "{text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn faulted_partition_says_what_is_left() {
+    let bench = Bench::in_state(PartitionState::Deployed);
+    bench.device.change(PartitionId(1), |info| info.condition = Condition::Faulted);
+    let (kind, text) = bench.refused("suspend", r#""id":1"#);
+    assert_eq!(kind, ErrorKind::InvalidState);
+    assert_eq!(text, "Partition 1 is DEPLOYED and faulted; only shutdown and reboot are possible, not suspend");
+    bench.run("reboot", r#""id":1"#).unwrap();
+}
+
+#[test]
+fn second_operation_is_busy_and_queries_tell_the_first() {
+    struct Waiting<'a>(&'a Bench);
+    impl FileSource for Waiting<'_> {
+        fn read(&self, _reference: &str, _limit: ByteSize) -> Result<Vec<u8>, FileError> {
+            let (kind, text) = self.0.refused("destroy-partition", r#""id":1"#);
+            assert_eq!((kind, text.as_str()), (ErrorKind::Busy, "Partition 1 is busy: deploy is under way"));
+            let record = self.0.run("query-partition", r#""id":1"#).unwrap();
+            assert!(record.contains(r#""busy":"deploy""#), "{record}");
+            Err(FileError::NoImage("seen".into()))
+        }
+    }
+    let bench = Bench::in_state(PartitionState::Ready);
+    let (_, text) = bench.with(&Waiting(&bench), r#"{"command":"deploy","args":{"id":1,"kernel":"k"}}"#).unwrap_err();
+    assert_eq!(text, "There is no image seen in the store");
+    bench.run("destroy-partition", r#""id":1"#).unwrap();
+}
+
+#[test]
+fn operation_of_another_process_is_busy_too() {
+    let bench = Bench::in_state(PartitionState::Deployed);
+    bench.device.change(PartitionId(1), |info| info.busy = Some(Operation::Suspend));
+    let (kind, text) = bench.refused("reboot", r#""id":1"#);
+    assert_eq!((kind, text.as_str()), (ErrorKind::Busy, "Partition 1 is busy: suspend is under way"));
+}
+
+#[test]
+fn management_partition_and_unknown_ids_are_out_of_reach() {
+    let bench = Bench::new();
+    for name in ["destroy-partition", "shutdown", "query-partition", "query-stats", "console-read"] {
+        let (kind, text) = bench.refused(name, r#""id":0"#);
+        assert_eq!(kind, ErrorKind::InvalidArgument);
+        assert!(text.contains("management partition"), "{text}");
+        assert_eq!(bench.refused(name, r#""id":77"#), (ErrorKind::NotFound, "There is no partition 77".into()));
+    }
+}
+
+#[test]
+fn shutdown_takes_a_mode_and_a_time_out_within_bounds() {
+    let bench = Bench::in_state(PartitionState::Deployed);
+    assert_eq!(bench.refused("shutdown", r#""id":1,"mode":"graceful""#).0, ErrorKind::Unsupported);
+    for timeout in ["0", "600001"] {
+        let (kind, text) = bench.refused("shutdown", &format!(r#""id":1,"timeout_ms":{timeout}"#));
+        assert_eq!(kind, ErrorKind::InvalidArgument);
+        assert!(text.contains("timeout_ms must be 1 to 600000"), "{text}");
+    }
+    bench.run("shutdown", r#""id":1,"mode":"forced","timeout_ms":600000"#).unwrap();
+}
+
+#[test]
+fn console_is_read_in_pieces() {
+    let bench = Bench::in_state(PartitionState::Deployed);
+    bench.device.print(PartitionId(1), b"booting");
+    let read = |position, max| {
+        bench.manager.console_read(&ConsoleRead { id: PartitionId(1), position, max }).map(|chunk| chunk.data)
+    };
+    assert_eq!(read(None, None).unwrap(), b"booting");
+    assert_eq!(read(Some(4), Some(2)).unwrap(), b"in");
+    assert_eq!(read(Some(7), None).unwrap(), b"");
+    assert_eq!(read(None, Some(0)).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    assert_eq!(read(None, Some(MAX_CHUNK + 1)).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    bench.run("console-write", r#""id":1,"data":"IQ==""#).unwrap();
+    assert_eq!(read(Some(7), None).unwrap(), b"!");
+}
+
+#[test]
+fn host_and_counters_are_told() {
+    let bench = Bench::in_state(PartitionState::Deployed);
+    let host = bench.run("query-host", "").unwrap();
+    assert!(host.contains(r#""cores_total":8,"cores_free":6,"cores_management":1"#), "{host}");
+    assert_eq!(bench.run("query-stats", r#""id":1"#).unwrap(), r#"{"id":1,"counters":{"starts":3}}"#);
+    assert!(bench.run("query-version", "").unwrap().contains(r#""paths":"local","simulated":true"#));
+}
+
+#[test]
+fn commands_of_the_daemon_say_so() {
+    let bench = Bench::new();
+    let (kind, text) = bench.refused("image-list", "");
+    assert_eq!((kind, text.as_str()), (ErrorKind::Unsupported, "image-list needs vmand: connect to its socket"));
+}

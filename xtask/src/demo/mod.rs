@@ -1,0 +1,59 @@
+//! `cargo xtask demo`: the layers at work, on real input.
+
+mod board;
+mod partitions;
+pub mod transcript;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+
+/// What `demo` takes.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// What to show.
+    #[arg(value_enum)]
+    layer: Option<Layer>,
+    /// An arm64 kernel (a raw Image) instead of Debian's.
+    #[arg(long, value_name = "FILE")]
+    pub kernel: Option<PathBuf>,
+    /// Install missing packages without asking.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// The demonstrations by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Layer {
+    /// The life of partitions on the simulated board, through vmanctl and through the C ABI.
+    Partitions,
+    /// The same on the emulated ARMv8 board, where the kernels really boot.
+    Board,
+    /// CPU reservations on this machine's kernel.
+    Reservations,
+    /// Learning slice agents.
+    Slices,
+    /// virsh and libvirt on partitions.
+    Libvirt,
+    /// OpenStack Nova on partitions.
+    Nova,
+    /// Slice agents, broker and metrics in a cluster.
+    Cloud,
+}
+
+/// Shows a layer, or the short ones of all.
+///
+/// # Errors
+/// The layer does not exist in this version, or a step of it fails.
+pub fn run(args: &DemoArgs) -> Result<()> {
+    match args.layer {
+        None | Some(Layer::Partitions) => partitions::run(args),
+        Some(Layer::Board) => board::run(args),
+        Some(Layer::Reservations | Layer::Slices | Layer::Libvirt | Layer::Nova | Layer::Cloud) => {
+            let name = args.layer.and_then(|layer| layer.to_possible_value());
+            let name = name.map(|value| value.get_name().to_owned()).unwrap_or_default();
+            bail!("This version has no {name} layer to show; there are: partitions, board")
+        }
+    }
+}

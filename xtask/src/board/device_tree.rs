@@ -51,7 +51,7 @@ fn cells(values: [u64; 2]) -> Vec<u32> {
 /// Secure devices are the firmware's; PCIe is left out because its windows lie beyond what stage 2 maps.
 fn remove_hidden(root: &mut DeviceTreeNode) {
     let hidden = |node: &DeviceTreeNode| {
-        let disabled = node.property("status").is_some_and(|status| status.as_str() == Ok("disabled"));
+        let disabled = node.property("status").is_some_and(|status| status.value_as::<&str>() == Ok("disabled"));
         disabled || node.name_without_address() == "pcie"
     };
     let names: Vec<_> = root.children().filter(|node| hidden(node)).map(|node| node.name().to_owned()).collect();

@@ -83,7 +83,7 @@ pub fn run(args: &BoardArgs) -> Result<ExitCode> {
 pub fn assemble(job: Job, cpu: &str, series: Series) -> Result<Machine> {
     let firmware = firmware::build()?;
     let kernel = assets::kernel(series)?;
-    let initramfs = write("initramfs.cpio.gz", &management::initramfs(job, series)?)?;
+    let initramfs = write("initramfs.cpio", &management::initramfs(job, series)?)?;
     let initramfs_size = fs::metadata(&initramfs)?.len();
     let blank = qemu::device_tree(cpu, &firmware)?;
     let tree = device_tree::for_management(&blank, initramfs_size, &management::command_line(job))?;

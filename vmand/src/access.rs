@@ -133,7 +133,9 @@ impl Gate {
             let count = open.by_observer.entry(uid).or_default();
             if *count >= self.per_observer {
                 let limit = self.per_observer;
-                return Err(format!("User {uid} has {limit} connections, the limit (limits.connections_per_observer)"));
+                return Err(format!(
+                    "User {uid} has {limit} connections, the limit (limits.connections_per_observer)"
+                ));
             }
             *count += 1;
         }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::config::{Config, LogFormat};
 use crate::Error;
+use crate::config::{Config, LogFormat};
 
 /// The vManager daemon: JSON commands over a Unix socket.
 #[derive(Debug, Parser)]

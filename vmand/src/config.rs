@@ -187,7 +187,9 @@ impl Config {
     pub fn load(path: Option<&Path>) -> Result<Self, Error> {
         let (path, required) = path.map_or((Path::new(DEFAULT_PATH), false), |path| (path, true));
         let text = match std::fs::read_to_string(path) {
-            Err(source) if !required && source.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(source) if !required && source.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
             Err(source) => return Err(Error::ConfigFile { path: path.into(), source }),
             Ok(text) => text,
         };
@@ -205,7 +207,10 @@ impl Config {
             return wrong(format!("image_dirs needs absolute paths, not {}", relative.display()));
         }
         if self.socket_mode & !0o777 != 0 {
-            return wrong(format!("socket_mode must be permission bits such as 0o660, not {:#o}", self.socket_mode));
+            return wrong(format!(
+                "socket_mode must be permission bits such as 0o660, not {:#o}",
+                self.socket_mode
+            ));
         }
         let positive = [
             ("limits.connections", self.limits.connections),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use vman_core::command::{
-    Command, ConsoleAttach, ConsoleChunk, ConsoleInput, ConsoleRead, ConsoleWrite, ErrorReply, Reply, encode_error,
-    encode_push, encode_return,
+    Command, ConsoleAttach, ConsoleChunk, ConsoleInput, ConsoleRead, ConsoleWrite, ErrorReply, Reply,
+    encode_error, encode_push, encode_return,
 };
 use vman_core::device::ManagerDevice;
 use vman_core::id::PartitionId;
@@ -29,7 +29,11 @@ where
     D::Events: 'static,
 {
     /// Answers the command, then carries the console until the peer, the partition or vmand ends.
-    pub(crate) async fn stream_console(&mut self, args: ConsoleAttach, id: Option<Box<RawValue>>) -> io::Result<()> {
+    pub(crate) async fn stream_console(
+        &mut self,
+        args: ConsoleAttach,
+        id: Option<Box<RawValue>>,
+    ) -> io::Result<()> {
         let start = match args.position {
             Some(position) => self.read_console(args.id, Some(position), 1).await.map(|_| position),
             None => self.read_console(args.id, None, 1).await.map(|chunk| chunk.end),
@@ -89,10 +93,14 @@ where
         if !self.shared.may_wait(&Command::ConsoleRead(args)) {
             return self.shared.manager.console_read(&args).map_err(|error: Error| ErrorReply::from(&error));
         }
-        match self.shared.execute_aside(Command::ConsoleRead(args), self.caller).await? {
-            Reply::Console(chunk) => Ok(chunk),
-            _ => Err(ErrorReply::new(ErrorKind::Internal, "console-read was answered with something else")),
-        }
+        let reply = self.shared.execute_aside(Command::ConsoleRead(args), self.caller).await?;
+        let Reply::Console(chunk) = reply else {
+            return Err(ErrorReply::new(
+                ErrorKind::Internal,
+                "console-read was answered with something else",
+            ));
+        };
+        Ok(chunk)
     }
 
     /// What the peer types; refusals are lines between the chunks. False if the connection has to be closed.

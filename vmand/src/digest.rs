@@ -22,8 +22,11 @@ impl Digest {
             return None;
         }
         let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
-        let bytes: Vec<u8> =
-            digits?.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).flat_map(u8::try_from).collect();
+        let bytes: Vec<u8> = digits?
+            .chunks(2)
+            .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
+            .flat_map(u8::try_from)
+            .collect();
         bytes.try_into().ok().map(Self)
     }
 }

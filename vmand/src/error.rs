@@ -61,7 +61,9 @@ pub enum Error {
         source: DeviceError,
     },
     /// This build has no simulator.
-    #[error("Device {0} asks for the simulated board, which this build of vmand does not have (feature `sim`)")]
+    #[error(
+        "Device {0} asks for the simulated board, which this build of vmand does not have (feature `sim`)"
+    )]
     NoSimulator(String),
     /// A system call failed.
     #[error("{action} failed")]
@@ -76,7 +78,9 @@ pub enum Error {
 impl Error {
     /// What kind of error it is.
     pub fn kind(&self) -> ErrorKind {
-        let io = |source: &std::io::Error| source.raw_os_error().map_or(ErrorKind::Internal, ErrorKind::from_errno);
+        let io = |source: &std::io::Error| {
+            source.raw_os_error().map_or(ErrorKind::Internal, ErrorKind::from_errno)
+        };
         match self {
             Self::ConfigFile { source, .. }
             | Self::Listen { source, .. }

@@ -5,11 +5,14 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use vman_core::command::{ErrorReply, EventData, EventRecord, Reply, encode_error, encode_push, encode_return};
+use vman_core::command::{
+    ErrorReply, EventData, EventRecord, Reply, encode_error, encode_push, encode_return,
+};
 use vman_core::device::{DeviceError, EventSource, ManagerDevice};
 use vman_core::{Error, ErrorKind};
 
@@ -45,7 +48,7 @@ where
 {
     /// Answers the subscription, then sends events until the peer, the device or vmand ends.
     pub(crate) async fn stream_events(&mut self, id: Option<Box<RawValue>>) -> io::Result<()> {
-        let queue = match self.shared.manager.device().events() {
+        let queue = match self.open_queue().await? {
             Ok(events) => Queue::new(events)?,
             Err(error) => {
                 encode_error(&mut self.output, &reply(error), id.as_deref());
@@ -54,6 +57,11 @@ where
         };
         encode_return(&mut self.output, &Reply::Done {}, id.as_deref());
         self.forward(queue).await
+    }
+
+    async fn open_queue(&self) -> io::Result<Result<D::Events, DeviceError>> {
+        let shared = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || shared.manager.device().events()).await.map_err(io::Error::other)
     }
 
     async fn forward(&mut self, mut queue: Queue<D::Events>) -> io::Result<()> {
@@ -70,7 +78,10 @@ where
                 Wake::End => return Ok(()),
                 Wake::Stop => {
                     let (seq, timestamp_ns) = last;
-                    encode_push(&mut self.output, &EventRecord { event: EventData::DaemonStopping {}, timestamp_ns, seq });
+                    encode_push(
+                        &mut self.output,
+                        &EventRecord { event: EventData::DaemonStopping {}, timestamp_ns, seq },
+                    );
                     return self.flush().await;
                 }
             }

@@ -58,7 +58,8 @@ impl Files {
 
     /// An absolute path of a peer that is not root.
     fn open_confined(&self, path: &Path) -> Result<File, FileError> {
-        let inside = |directory: &PathBuf| path.strip_prefix(directory).ok().map(|rest| (directory.clone(), rest));
+        let inside =
+            |directory: &PathBuf| path.strip_prefix(directory).ok().map(|rest| (directory.clone(), rest));
         let Some((directory, rest)) = self.directories.iter().find_map(inside) else {
             return Err(forbidden(path, format!("lies outside image_dirs ({})", self.listed())));
         };
@@ -66,7 +67,8 @@ impl Files {
     }
 
     fn listed(&self) -> String {
-        let names: Vec<_> = self.directories.iter().map(|directory| directory.display().to_string()).collect();
+        let names: Vec<_> =
+            self.directories.iter().map(|directory| directory.display().to_string()).collect();
         if names.is_empty() { "none is configured".into() } else { names.join(", ") }
     }
 }
@@ -90,7 +92,9 @@ impl FileSource for PeerFiles<'_> {
             return read_regular(file, &full, limit);
         }
         let file = match self.root {
-            true => open_options().open(path).map_err(|source| FileError::Io { path: path.into(), source })?,
+            true => {
+                open_options().open(path).map_err(|source| FileError::Io { path: path.into(), source })?
+            }
             false => self.files.open_confined(path)?,
         };
         read_regular(file, path, limit)
@@ -108,7 +112,9 @@ fn open_beneath(directory: &Path, path: &Path) -> io::Result<File> {
 
 fn refusal(path: PathBuf, source: io::Error) -> FileError {
     match source.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ELOOP) => forbidden(&path, "goes through a symbolic link, which only root may use".into()),
+        Some(Errno::ELOOP) => {
+            forbidden(&path, "goes through a symbolic link, which only root may use".into())
+        }
         Some(Errno::EXDEV) => forbidden(&path, "leaves its image directory".into()),
         _ => FileError::Io { path, source },
     }

@@ -143,7 +143,9 @@ where
                 Some(Ok(Step::Answered)) => {}
                 Some(Ok(Step::Aside(command, id))) => self.answer_aside(command, id).await?,
                 Some(Ok(Step::Events(id))) => return self.stream_events(id).await.map(|()| false),
-                Some(Ok(Step::Console(args, id))) => return self.stream_console(args, id).await.map(|()| false),
+                Some(Ok(Step::Console(args, id))) => {
+                    return self.stream_console(args, id).await.map(|()| false);
+                }
             }
             turn += 1;
             if turn == TURN || self.output.len() >= WRITE {
@@ -166,9 +168,10 @@ where
         };
         let id = incoming.id;
         let owned = || id.map(ToOwned::to_owned);
-        let allowed = incoming.command.map_err(|error| refusal(&error)).and_then(|command| {
-            check_role(self.role, &command).map(|()| command)
-        });
+        let allowed = incoming
+            .command
+            .map_err(|error| refusal(&error))
+            .and_then(|command| check_role(self.role, &command).map(|()| command));
         let outcome = match allowed {
             Ok(Command::SubscribeEvents) => return Some(Ok(Step::Events(owned()))),
             Ok(Command::ConsoleAttach(args)) => return Some(Ok(Step::Console(args, owned()))),

@@ -38,7 +38,7 @@ const RULES: &[Rule] = &[
     rule("aivirt-node", &[]),
     rule("aivirt-fuzz", &["vman-core", "vman-firmware", "vman-sim"]),
     rule("no-std-guard", &["vman-core", "vman-firmware"]),
-    rule("board-tests", &["vman-core"]),
+    rule("board-suite", &["vman-core"]),
     rule("xtask", &[]),
 ];
 

@@ -5,8 +5,8 @@
 
 pub mod apt;
 pub mod assets;
-pub mod board;
 pub mod bench;
+pub mod board;
 pub mod check;
 pub mod cli;
 pub mod demo;

@@ -1,151 +1,203 @@
-//! A partition under test and its console.
+//! A partition with Debian's kernel, and what is seen of it.
 
-use std::thread;
+use std::fs;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use uuid::Uuid;
 use vman_core::device::{
-    CharPartition, ConsoleAction, LoadImage, ManagerDevice, PartitionDevice, PartitionInfo, Segment,
+    Change, CharDevice, CharEvents, CharPartition, ConsoleAction, CreateRequest, DeviceEvent, EventSource,
+    LoadImage, ManagerDevice, PartitionDevice, PartitionInfo, Segment,
 };
-use vman_core::fdt::PartitionTree;
-use vman_core::id::{CpuId, Mpidr, PartitionId, PhysAddr};
-use vman_core::image::{DEVICE_TREE_MAX, KernelImage, layout};
-use vman_core::state::{Operation, PartitionState};
+use vman_core::fdt::{BoardTree, PartitionTree};
+use vman_core::id::{ByteSize, CpuId, Mpidr, PartitionId};
+use vman_core::image::{self, DEVICE_TREE_MAX, KernelImage};
+use vman_core::plan::World;
+use vman_core::state::Operation;
 
-use crate::bench::{Bench, OPERATION_LIMIT, Outcome, text};
+use crate::{Broken, Kept, must};
 
-/// How long a kernel may take to boot under emulation.
-const BOOT_LIMIT: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(20);
+/// Enough for an operation on an emulated board with a busy host.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
+/// Enough for a boot there.
+const BOOT: Duration = Duration::from_secs(120);
+const PAUSE: Duration = Duration::from_millis(20);
 
-/// One partition.
-#[derive(Debug)]
-pub struct Guest<'a> {
-    bench: &'a Bench,
-    /// Its number.
-    pub id: PartitionId,
-    /// Its handle.
-    pub partition: CharPartition,
-    position: u64,
-    /// Everything that it has printed since the last [`Guest::forget`].
-    pub printed: String,
+/// A request of `cores` CPUs and 256 MiB.
+pub(crate) fn request(cores: u32) -> CreateRequest {
+    CreateRequest {
+        cores,
+        memory: ByteSize(256 << 20),
+        world: World::NonSecure,
+        shared_with: None,
+        name: String::new(),
+        uuid: Uuid::nil(),
+    }
 }
 
-impl<'a> Guest<'a> {
-    /// A handle to the partition.
-    pub fn open(bench: &'a Bench, id: PartitionId) -> Outcome<Self> {
-        let partition = bench.device.open(id).map_err(text)?;
-        Ok(Self { bench, id, partition, position: 0, printed: String::new() })
+/// CPUs that this Linux has online, as the kernel lists them.
+pub(crate) fn online() -> String {
+    fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default().trim().to_owned()
+}
+
+/// Gives back whatever a broken case left behind.
+pub(crate) fn clear() {
+    let Ok(board) = CharDevice::open(CharDevice::PATH) else { return };
+    for info in board.list().unwrap_or_default() {
+        if let Ok(partition) = board.open(info.id) {
+            // What is READY refuses the shutdown; what stays is seen by the next case.
+            let _ = partition.control(Operation::Shutdown, TIMEOUT);
+            let _ = partition.control(Operation::Destroy, TIMEOUT);
+        }
+    }
+}
+
+/// A partition under test.
+pub(crate) struct Guest {
+    /// Its number.
+    pub(crate) id: PartitionId,
+    /// Its device.
+    pub(crate) device: CharPartition,
+    position: u64,
+}
+
+impl Guest {
+    /// A new partition.
+    pub(crate) fn create(board: &CharDevice, request: &CreateRequest) -> Result<Self, Broken> {
+        let id = must("create", board.create(request))?;
+        let device = must("open", board.open(id))?;
+        Ok(Self { id, device, position: 0 })
     }
 
     /// What the driver says of it.
-    pub fn info(&self) -> Outcome<PartitionInfo> {
-        self.partition.info().map_err(text)
+    pub(crate) fn info(&self) -> Result<PartitionInfo, Broken> {
+        must("info", self.device.info())
     }
 
-    /// Loads and starts Linux, which then does `job`.
-    pub fn deploy(&self, job: &str) -> Outcome<()> {
-        let bench = self.bench;
+    /// Deploys Debian's kernel and the small system, with `command_line`.
+    pub(crate) fn deploy(&self, board: &CharDevice, command_line: &str) -> Kept {
+        let files = Files::read()?;
         let info = self.info()?;
-        let kernel = KernelImage::parse(&bench.kernel).map_err(text)?;
-        let initrd_len = u64::try_from(bench.initrd.len()).map_err(text)?;
-        let places = layout(info.memory, &kernel, initrd_len, DEVICE_TREE_MAX.0).map_err(text)?;
-        let command_line =
-            format!("console=ttyAMA0 earlycon=pl011,0x9000000 panic=-1 printk.devkmsg=on job={job}");
-        let host = bench.host()?;
-        let owned = host.cpus.iter().filter(|cpu| info.cpus.contains(cpu.id));
-        let cpus: Vec<(CpuId, Mpidr)> = owned.map(|cpu| (cpu.id, cpu.mpidr)).collect();
-        let tree = PartitionTree {
-            cpus: &cpus,
-            memory: info.memory,
-            command_line: Some(&command_line),
-            initrd: places.initrd,
-            console_interrupt: None,
-            entropy: None,
-        };
-        let tree = tree.build(&bench.tree()?).map_err(text)?;
-        let offset = |address: PhysAddr| address.0 - info.memory.base().0;
-        let initrd = places.initrd.ok_or("no place for the ramdisk")?;
-        let segments = vec![
-            Segment { offset: offset(places.kernel.base()), data: &bench.kernel },
-            Segment { offset: offset(places.device_tree.base()), data: &tree },
-            Segment { offset: offset(initrd.base()), data: &bench.initrd },
-        ];
+        let places = files.places(&info)?;
+        let tree = tree(board, &info, &places, command_line)?;
+        let offset = |range: vman_core::id::PhysRange| range.base().0 - info.memory.base().0;
+        let initrd = places.initrd.ok_or("layout has no initrd")?;
         let image = LoadImage {
-            segments,
-            entry: offset(places.entry()),
-            device_tree: offset(places.device_tree.base()),
+            segments: vec![
+                Segment { offset: offset(places.kernel), data: &files.kernel },
+                Segment { offset: offset(places.device_tree), data: &tree },
+                Segment { offset: offset(initrd), data: &files.initrd },
+            ],
+            entry: offset(places.kernel),
+            device_tree: offset(places.device_tree),
         };
-        self.partition.deploy(&image).map_err(text)
+        must("deploy", self.device.deploy(&image))
     }
 
-    /// An operation that must succeed.
-    pub fn control(&self, operation: Operation) -> Outcome<Duration> {
+    /// Carries an operation out.
+    pub(crate) fn control(&self, operation: Operation) -> Kept {
+        must(operation.name(), self.device.control(operation, TIMEOUT))
+    }
+
+    /// New console output.
+    pub(crate) fn output(&mut self) -> Result<String, Broken> {
+        let mut buffer = [0; 16384];
+        let action = ConsoleAction::Read { position: self.position, buffer: &mut buffer };
+        let span = must("console", self.device.console(action))?;
+        self.position = span.position + span.len as u64;
+        Ok(String::from_utf8_lossy(&buffer[..span.len]).into_owned())
+    }
+
+    /// Waits until the console says `text`.
+    pub(crate) fn wait_for(&mut self, text: &str) -> Kept {
+        self.read_until(text).map(drop)
+    }
+
+    /// As [`Guest::wait_for`]; answers everything up to there.
+    pub(crate) fn read_until(&mut self, text: &str) -> Result<String, Broken> {
         let begin = Instant::now();
-        self.partition.control(operation, OPERATION_LIMIT).map_err(text)?;
-        Ok(begin.elapsed())
+        let mut seen = String::new();
+        while begin.elapsed() < BOOT {
+            seen.push_str(&self.output()?);
+            if seen.contains(text) {
+                return Ok(seen);
+            }
+            sleep(PAUSE);
+        }
+        let last: Vec<_> = seen.lines().rev().take(3).collect();
+        Err(format!("no {text} in {} s; last lines, newest first: {last:?}", BOOT.as_secs()))
     }
 
-    /// Reads what the partition has printed meanwhile.
-    pub fn read(&mut self) -> Outcome<()> {
-        let mut buffer = vec![0; 16 << 10];
-        loop {
-            let action = ConsoleAction::Read { position: self.position, buffer: &mut buffer };
-            let span = self.partition.console(action).map_err(text)?;
-            if span.len == 0 {
-                return Ok(());
+    /// Whether the console says anything within `time`.
+    pub(crate) fn says_something_within(&mut self, time: Duration) -> Result<bool, Broken> {
+        let begin = Instant::now();
+        while begin.elapsed() < time {
+            if !self.output()?.is_empty() {
+                return Ok(true);
             }
-            self.printed.push_str(&String::from_utf8_lossy(&buffer[..span.len]));
-            self.position = span.position + u64::try_from(span.len).map_err(text)?;
+            sleep(PAUSE);
+        }
+        Ok(false)
+    }
+}
+
+struct Files {
+    kernel: Vec<u8>,
+    initrd: Vec<u8>,
+}
+
+impl Files {
+    fn read() -> Result<Self, Broken> {
+        let read = |path: &str| fs::read(path).map_err(|error| format!("{path}: {error}"));
+        Ok(Self { kernel: read("/boot/Image")?, initrd: read("/boot/guest.cpio")? })
+    }
+
+    fn places(&self, info: &PartitionInfo) -> Result<image::Layout, Broken> {
+        let kernel = KernelImage::parse(&self.kernel).map_err(|error| error.to_string())?;
+        image::layout(info.memory, &kernel, self.initrd.len() as u64, DEVICE_TREE_MAX.0)
+            .map_err(|error| error.to_string())
+    }
+}
+
+fn tree(
+    board: &CharDevice,
+    info: &PartitionInfo,
+    places: &image::Layout,
+    command_line: &str,
+) -> Result<Vec<u8>, Broken> {
+    let host = must("host", board.host())?;
+    let cpus: Vec<(CpuId, Mpidr)> =
+        host.cpus.iter().filter(|cpu| info.cpus.contains(cpu.id)).map(|cpu| (cpu.id, cpu.mpidr)).collect();
+    let board = BoardTree::parse(&host.device_tree).map_err(|error| error.to_string())?;
+    let tree = PartitionTree {
+        cpus: &cpus,
+        memory: info.memory,
+        command_line: Some(command_line),
+        initrd: places.initrd,
+        console_interrupt: None,
+        entropy: None,
+    };
+    tree.build(&board).map_err(|error| error.to_string())
+}
+
+/// Waits for the next event that `wanted` accepts, and answers all up to it.
+pub(crate) fn wait_for_event(
+    events: &mut CharEvents,
+    wanted: impl Fn(&Change) -> bool,
+) -> Result<Vec<DeviceEvent>, Broken> {
+    let begin = Instant::now();
+    let mut seen = Vec::new();
+    while begin.elapsed() < BOOT {
+        match must("event", events.next())? {
+            Some(event) => {
+                let found = wanted(&event.change);
+                seen.push(event);
+                if found {
+                    return Ok(seen);
+                }
+            }
+            None => sleep(PAUSE),
         }
     }
-
-    /// Forgets what was printed so far.
-    pub fn forget(&mut self) -> Outcome<()> {
-        self.read()?;
-        self.printed.clear();
-        Ok(())
-    }
-
-    /// Waits until the partition has printed `what`; answers the rest of that line.
-    pub fn wait_for(&mut self, what: &str) -> Outcome<String> {
-        let begin = Instant::now();
-        loop {
-            self.read()?;
-            if let Some((_, rest)) = self.printed.split_once(what)
-                && let Some((line, _)) = rest.split_once('\n')
-            {
-                return Ok(line.trim().to_owned());
-            }
-            if begin.elapsed() > BOOT_LIMIT {
-                return Err(format!("{what} was not printed; last lines: {}", self.last_lines()));
-            }
-            thread::sleep(POLL);
-        }
-    }
-
-    /// Waits until the partition is in this state.
-    pub fn wait_for_state(&self, state: PartitionState) -> Outcome<()> {
-        let begin = Instant::now();
-        loop {
-            let info = self.info()?;
-            if info.state == state && info.busy.is_none() {
-                return Ok(());
-            }
-            if begin.elapsed() > BOOT_LIMIT {
-                return Err(format!("partition is {} and not {state}", info.state));
-            }
-            thread::sleep(POLL);
-        }
-    }
-
-    /// The end of what was printed, on one line.
-    pub fn last_lines(&self) -> String {
-        let lines: Vec<_> = self.printed.lines().collect();
-        lines[lines.len().saturating_sub(12)..].join(" | ")
-    }
-
-    /// Number of ticks printed so far.
-    pub fn ticks(&self) -> usize {
-        self.printed.matches("TICK ").count()
-    }
+    Err(format!("event did not come in {} s; seen: {seen:?}", BOOT.as_secs()))
 }

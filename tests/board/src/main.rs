@@ -1,54 +1,74 @@
-//! Tests that run in the management partition of a board, on `/dev/vmanager` and the real firmware. Each prints
-//! `T NAME ok DETAIL` or `T NAME fail WHY`; `T-END N` closes the run.
+//! Runs on the board, in the management partition: /boot/Image and /boot/guest.cpio must be there.
+//!
+//! The promises of firmware and kernel driver, tried on a real board through [`CharDevice`]. Prints `T name ok` or
+//! `T name fail: why` for each, `T-END n` behind n of them, and ends with status 1 if one is broken. Names given as
+//! arguments select cases; `--demo` shows the life of a partition to people instead.
 
-mod bench;
 mod cases;
 mod guest;
-mod linux;
+mod isolation;
+mod life;
+mod refusals;
 mod show;
 
 use std::process::ExitCode;
-use std::time::Instant;
 
-use bench::Bench;
+use vman_core::device::{CharDevice, DeviceError};
 
-fn main() -> ExitCode {
-    let job = std::env::args().nth(1);
-    match job.as_deref() {
-        Some("test") => test(),
-        Some("demo") => match Bench::open().and_then(|bench| show::life_of_a_partition(&bench)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(why) => {
-                println!("DEMO-FAILED {why}");
-                ExitCode::FAILURE
-            }
-        },
-        _ => {
-            eprintln!("usage: board-tests test|demo");
-            ExitCode::from(2)
-        }
-    }
+/// Why a promise is broken.
+pub(crate) type Broken = String;
+/// What a case answers.
+pub(crate) type Kept = Result<(), Broken>;
+
+/// A promise and how it is tried; each one leaves no partition behind.
+pub(crate) type Case = (&'static str, fn(CharDevice) -> Kept);
+
+/// Turns a refusal into a broken promise.
+pub(crate) fn must<T>(what: &str, result: Result<T, DeviceError>) -> Result<T, Broken> {
+    result.map_err(|error| format!("{what}: {error}{}", cause(&error)))
 }
 
-/// Runs every case, each on a board without partitions.
-fn test() -> ExitCode {
-    let mut failed = 0;
-    for case in cases::ALL {
-        let begin = Instant::now();
-        let result = Bench::open().and_then(|bench| {
-            let result = (case.run)(&bench);
-            let cleaned = bench.destroy_all();
-            result.and_then(|detail| cleaned.map(|()| detail))
-        });
-        let seconds = begin.elapsed().as_secs_f64();
-        match result {
-            Ok(detail) => println!("T {} ok {seconds:.1} s {detail}", case.name),
+fn cause(error: &DeviceError) -> String {
+    error.source.as_ref().map_or_else(String::new, |source| format!(" ({source})"))
+}
+
+/// Keeps a promise only if `condition` holds.
+pub(crate) fn ensure(condition: bool, otherwise: impl FnOnce() -> Broken) -> Kept {
+    if condition { Ok(()) } else { Err(otherwise()) }
+}
+
+fn run(cases: &[Case], wanted: &[String]) -> Result<bool, DeviceError> {
+    let mut all_kept = true;
+    let mut count = 0;
+    for (name, case) in cases.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|w| w == name))
+    {
+        let board = CharDevice::open(CharDevice::PATH)?;
+        let begin = std::time::Instant::now();
+        match case(board) {
+            Ok(()) => println!("T {name} ok {} ms", begin.elapsed().as_millis()),
             Err(why) => {
-                failed += 1;
-                println!("T {} fail {why}", case.name);
+                println!("T {name} fail: {why}");
+                all_kept = false;
             }
         }
+        guest::clear();
+        count += 1;
     }
-    println!("T-END {}", cases::ALL.len());
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("T-END {count}");
+    Ok(all_kept)
+}
+
+fn main() -> ExitCode {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if wanted == ["--demo"] {
+        return show::life_of_a_partition();
+    }
+    match run(cases::ALL, &wanted) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("T device fail: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -12,8 +12,8 @@ mod reply;
 mod request;
 
 pub use args::{
-    ConsoleAttach, ConsoleInput, ConsoleRead, ConsoleWrite, CreatePartition, Deploy, Hello, ImageDelete, ImagePut, Role,
-    Shutdown, ShutdownMode, Target,
+    ConsoleAttach, ConsoleInput, ConsoleRead, ConsoleWrite, CreatePartition, Deploy, Hello, ImageDelete,
+    ImagePut, Role, Shutdown, ShutdownMode, Target,
 };
 pub use codec::{CodecError, MAX_LINE, encode_error, encode_push, encode_return};
 pub use reply::{

@@ -14,6 +14,7 @@ use crate::device::{
     HostInfo, LoadImage, ManagerDevice, MemoryInfo, PartitionDevice, PartitionInfo,
 };
 use crate::error::ErrorKind;
+use crate::fdt::BoardTreeBuilder;
 use crate::id::{ByteSize, CpuId, CpuSet, Mpidr, PartitionId, PhysAddr, PhysRange};
 use crate::state::{Condition, Next, Operation, PartitionState};
 
@@ -86,9 +87,8 @@ impl Board {
     fn tell(&mut self, id: PartitionId, change: Change) {
         self.seq += 1;
         let event = DeviceEvent { seq: self.seq, timestamp_ns: self.seq, id, change };
-        self.queues.retain_mut(|(queue, bell)| {
-            queue.send(event.clone()).is_ok() && bell.write_all(b"!").is_ok()
-        });
+        self.queues
+            .retain_mut(|(queue, bell)| queue.send(event.clone()).is_ok() && bell.write_all(b"!").is_ok());
     }
 
     fn create(&mut self, request: &CreateRequest) -> Result<PartitionId, DeviceError> {
@@ -151,7 +151,9 @@ impl ManagerDevice for FakeDevice {
 
     fn host(&self) -> Result<HostInfo, DeviceError> {
         let board = self.0.lock().unwrap();
-        let owner = |cpu| board.partitions.values().find(|slot| slot.info.cpus.contains(cpu)).map(|slot| slot.info.id);
+        let owner = |cpu| {
+            board.partitions.values().find(|slot| slot.info.cpus.contains(cpu)).map(|slot| slot.info.id)
+        };
         let cpu = |id| CpuInfo {
             id,
             mpidr: Mpidr(u64::from(id.0)),
@@ -168,7 +170,13 @@ impl ManagerDevice for FakeDevice {
             secure_memory: MemoryInfo::default(),
             management_memory: GRANULE,
             granule: GRANULE,
-            device_tree: Vec::new(),
+            device_tree: BoardTreeBuilder::new(
+                "Fake",
+                usize::from(CPUS),
+                PhysRange::new(BASE, MEMORY).unwrap(),
+            )
+            .build()
+            .unwrap(),
         })
     }
 

@@ -81,7 +81,9 @@ impl FileError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Io { source, .. } => io_kind(source),
-            Self::NotRegular(_) | Self::TooLarge { .. } | Self::Reference { .. } => ErrorKind::InvalidArgument,
+            Self::NotRegular(_) | Self::TooLarge { .. } | Self::Reference { .. } => {
+                ErrorKind::InvalidArgument
+            }
             Self::Forbidden { .. } => ErrorKind::PermissionDenied,
             Self::NoImage(_) => ErrorKind::NotFound,
             Self::Shrank(_) | Self::Image { .. } => ErrorKind::Internal,
@@ -172,8 +174,7 @@ impl FileSource for PlainFiles {
             check_path(reference)?;
         }
         let path = Path::new(reference);
-        let file =
-            open_options().open(path).map_err(|source| FileError::Io { path: path.into(), source })?;
+        let file = open_options().open(path).map_err(|source| FileError::Io { path: path.into(), source })?;
         read_regular(file, path, limit)
     }
 }

@@ -14,17 +14,19 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 pub use error::ManagerError;
 pub use files::{FileError, FileSource, PlainFiles, check_path, open_options, read_regular, shortened};
 
 use crate::command::{
-    Command, ConsoleChunk, ConsoleRead, ConsoleWrite, Created, HostRecord, PartitionRecord, Partitions, Paths,
-    Reply, Shutdown, ShutdownMode, Stats, VersionRecord,
+    Command, ConsoleChunk, ConsoleRead, ConsoleWrite, Created, HostRecord, PartitionRecord, Partitions,
+    Paths, Reply, Shutdown, ShutdownMode, Stats, VersionRecord,
 };
 use crate::device::{ConsoleAction, ManagerDevice, PartitionDevice, PartitionInfo};
 use crate::error::Error;
+use crate::fdt::BoardTree;
 use crate::id::PartitionId;
 use crate::state::Operation;
 use under_way::{Token, UnderWay};
@@ -44,12 +46,13 @@ pub struct PartitionManager<D> {
     device: D,
     timeout: Duration,
     under_way: UnderWay,
+    board_tree: OnceLock<BoardTree>,
 }
 
 impl<D: ManagerDevice> PartitionManager<D> {
     /// A manager of `device`, which gets [`DEFAULT_TIMEOUT`] for an operation.
     pub fn new(device: D) -> Self {
-        Self { device, timeout: DEFAULT_TIMEOUT, under_way: UnderWay::default() }
+        Self { device, timeout: DEFAULT_TIMEOUT, under_way: UnderWay::default(), board_tree: OnceLock::new() }
     }
 
     /// Gives the device `timeout` for an operation.

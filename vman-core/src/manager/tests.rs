@@ -86,7 +86,10 @@ fn bad_arguments_of_create_name_their_rule() {
     }
     let long = format!(r#""cores":1,"memsize":1,"name":"{}""#, "ä".repeat(32));
     assert!(bench.refused("create-partition", &long).1.contains("has 64 bytes, more than 63"));
-    assert_eq!(bench.refused("create-partition", r#""cores":4294967295,"memsize":1"#).0, ErrorKind::NoResources);
+    assert_eq!(
+        bench.refused("create-partition", r#""cores":4294967295,"memsize":1"#).0,
+        ErrorKind::NoResources
+    );
 }
 
 #[test]
@@ -116,7 +119,10 @@ fn faulted_partition_says_what_is_left() {
     bench.device.change(PartitionId(1), |info| info.condition = Condition::Faulted);
     let (kind, text) = bench.refused("suspend", r#""id":1"#);
     assert_eq!(kind, ErrorKind::InvalidState);
-    assert_eq!(text, "Partition 1 is DEPLOYED and faulted; only shutdown and reboot are possible, not suspend");
+    assert_eq!(
+        text,
+        "Partition 1 is DEPLOYED and faulted; only shutdown and reboot are possible, not suspend"
+    );
     bench.run("reboot", r#""id":1"#).unwrap();
 }
 
@@ -133,7 +139,8 @@ fn second_operation_is_busy_and_queries_tell_the_first() {
         }
     }
     let bench = Bench::in_state(PartitionState::Ready);
-    let (_, text) = bench.with(&Waiting(&bench), r#"{"command":"deploy","args":{"id":1,"kernel":"k"}}"#).unwrap_err();
+    let (_, text) =
+        bench.with(&Waiting(&bench), r#"{"command":"deploy","args":{"id":1,"kernel":"k"}}"#).unwrap_err();
     assert_eq!(text, "There is no image seen in the store");
     bench.run("destroy-partition", r#""id":1"#).unwrap();
 }
@@ -153,7 +160,10 @@ fn management_partition_and_unknown_ids_are_out_of_reach() {
         let (kind, text) = bench.refused(name, r#""id":0"#);
         assert_eq!(kind, ErrorKind::InvalidArgument);
         assert!(text.contains("management partition"), "{text}");
-        assert_eq!(bench.refused(name, r#""id":77"#), (ErrorKind::NotFound, "There is no partition 77".into()));
+        assert_eq!(
+            bench.refused(name, r#""id":77"#),
+            (ErrorKind::NotFound, "There is no partition 77".into())
+        );
     }
 }
 
@@ -198,5 +208,75 @@ fn host_and_counters_are_told() {
 fn commands_of_the_daemon_say_so() {
     let bench = Bench::new();
     let (kind, text) = bench.refused("image-list", "");
-    assert_eq!((kind, text.as_str()), (ErrorKind::Unsupported, "image-list needs vmand: connect to its socket"));
+    assert_eq!(
+        (kind, text.as_str()),
+        (ErrorKind::Unsupported, "image-list needs vmand: connect to its socket")
+    );
+}
+
+/// Files by name.
+struct Shelf(Vec<(&'static str, Vec<u8>)>);
+
+impl FileSource for Shelf {
+    fn read(&self, reference: &str, limit: ByteSize) -> Result<Vec<u8>, FileError> {
+        let found = self.0.iter().find(|(name, _)| *name == reference);
+        let data = found.ok_or_else(|| FileError::NoImage(reference.into()))?.1.clone();
+        assert!(data.len() as u64 <= limit.0);
+        Ok(data)
+    }
+}
+
+fn kernel(size: u32) -> Vec<u8> {
+    let mut image = vec![0; 4096];
+    image[16..20].copy_from_slice(&size.to_le_bytes());
+    image[24] = 0b1010;
+    image[56..60].copy_from_slice(b"ARM\x64");
+    image
+}
+
+#[test]
+fn deployment_loads_kernel_tree_and_initrd_where_the_tree_says() {
+    let bench = Bench::in_state(PartitionState::Ready);
+    let shelf = Shelf(vec![("k", kernel(3 << 20)), ("i", b"ramdisk".to_vec())]);
+    let args = r#""id":1,"kernel":"k","initrd":"i","cmdline":"quiet""#;
+    bench.with(&shelf, &format!(r#"{{"command":"deploy","args":{{{args}}}}}"#)).unwrap();
+    let loaded = bench.device.loaded(PartitionId(1));
+    let offsets: Vec<_> = loaded.iter().map(|(offset, _)| offset >> 20).collect();
+    assert_eq!(offsets, [0, 4, 6]);
+    let text = String::from_utf8_lossy(&loaded[1].1);
+    assert!(text.contains("quiet") && text.contains("linux,initrd-start"), "{text}");
+    assert_eq!(loaded[2].1, b"ramdisk");
+    assert!(bench.run("query-partition", r#""id":1"#).unwrap().contains("DEPLOYED"));
+}
+
+#[test]
+fn tree_that_was_made_is_accepted_when_it_is_given() {
+    let bench = Bench::in_state(PartitionState::Ready);
+    let shelf = Shelf(vec![("k", kernel(1 << 20))]);
+    bench.with(&shelf, r#"{"command":"deploy","args":{"id":1,"kernel":"k"}}"#).unwrap();
+    let tree = bench.device.loaded(PartitionId(1))[1].1.clone();
+    bench.run("shutdown", r#""id":1"#).unwrap();
+    let shelf = Shelf(vec![("k", kernel(1 << 20)), ("d", tree), ("x", b"no tree".to_vec())]);
+    let refused =
+        bench.with(&shelf, r#"{"command":"deploy","args":{"id":1,"kernel":"k","dtb":"x"}}"#).unwrap_err();
+    assert_eq!(refused.0, ErrorKind::InvalidArgument);
+    bench
+        .with(&shelf, r#"{"command":"deploy","args":{"id":1,"kernel":"k","dtb":"d","cmdline":"debug"}}"#)
+        .unwrap();
+    assert!(String::from_utf8_lossy(&bench.device.loaded(PartitionId(1))[1].1).contains("debug"));
+}
+
+#[test]
+fn kernel_that_does_not_fit_leaves_the_partition_ready() {
+    let bench = Bench::in_state(PartitionState::Ready);
+    let shelf = Shelf(vec![("k", kernel(u32::MAX)), ("n", b"text".to_vec())]);
+    for (name, kind) in [("k", ErrorKind::NoResources), ("n", ErrorKind::InvalidArgument)] {
+        let line = format!(r#"{{"command":"deploy","args":{{"id":1,"kernel":"{name}"}}}}"#);
+        assert_eq!(bench.with(&shelf, &line).unwrap_err().0, kind);
+        let long = "x".repeat(3000);
+        let line =
+            format!(r#"{{"command":"deploy","args":{{"id":1,"kernel":"{name}","cmdline":"{long}"}}}}"#);
+        bench.with(&shelf, &line).unwrap_err();
+    }
+    bench.run("destroy-partition", r#""id":1"#).unwrap();
 }

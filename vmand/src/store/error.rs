@@ -107,7 +107,9 @@ impl StoreError {
             Self::Raced => ErrorKind::Busy,
             Self::Full { .. } => ErrorKind::NoResources,
             Self::NotFound(_) => ErrorKind::NotFound,
-            Self::Io { source, .. } => source.raw_os_error().map_or(ErrorKind::Internal, ErrorKind::from_errno),
+            Self::Io { source, .. } => {
+                source.raw_os_error().map_or(ErrorKind::Internal, ErrorKind::from_errno)
+            }
         }
     }
 }

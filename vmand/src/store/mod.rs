@@ -58,7 +58,9 @@ impl ImageStore {
             .mode(0o600)
             .open(directory.join(".lock"))?;
         lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => io::Error::new(io::ErrorKind::ResourceBusy, "another daemon has it open"),
+            TryLockError::WouldBlock => {
+                io::Error::new(io::ErrorKind::ResourceBusy, "another daemon has it open")
+            }
             TryLockError::Error(error) => error,
         })?;
         let store = Self {
@@ -185,8 +187,8 @@ impl ImageStore {
             self.forget(expected);
             return Err(StoreError::Mismatch { expected: *expected, actual });
         }
-        let moved = fs::rename(&partial, self.file(expected))
-            .and_then(|()| File::open(&self.directory)?.sync_all());
+        let moved =
+            fs::rename(&partial, self.file(expected)).and_then(|()| File::open(&self.directory)?.sync_all());
         self.uploads().remove(expected);
         moved.map_err(|source| StoreError::Io { path: partial, source })
     }
@@ -219,9 +221,9 @@ impl ImageStore {
     pub fn delete(&self, digest: &str) -> Result<(), StoreError> {
         let digest = Digest::parse(digest).ok_or(StoreError::Digest)?;
         let path = self.file(&digest);
-        fs::remove_file(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => StoreError::NotFound(digest),
-            _ => StoreError::Io { path, source },
+        fs::remove_file(&path).map_err(|source| match is_missing(&source) {
+            true => StoreError::NotFound(digest),
+            false => StoreError::Io { path, source },
         })
     }
 
@@ -230,15 +232,19 @@ impl ImageStore {
     /// # Errors
     /// [`FileError`].
     pub fn read(&self, digest: &str, limit: ByteSize) -> Result<Vec<u8>, FileError> {
-        let wanted = Digest::parse(digest).ok_or_else(|| FileError::NoImage(vman_core::manager::shortened(digest)))?;
+        let wanted =
+            Digest::parse(digest).ok_or_else(|| FileError::NoImage(vman_core::manager::shortened(digest)))?;
         let path = self.file(&wanted);
-        let file = open_options().open(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => FileError::NoImage(wanted.to_string()),
-            _ => FileError::Io { path: path.clone(), source },
+        let file = open_options().open(&path).map_err(|source| match is_missing(&source) {
+            true => FileError::NoImage(wanted.to_string()),
+            false => FileError::Io { path: path.clone(), source },
         })?;
         let data = read_regular(file, &path, limit)?;
         if Digest::of(&data) != wanted {
-            return Err(FileError::Image { digest: wanted.to_string(), rule: "is damaged: its bytes have another digest" });
+            return Err(FileError::Image {
+                digest: wanted.to_string(),
+                rule: "is damaged: its bytes have another digest",
+            });
         }
         Ok(data)
     }
@@ -271,4 +277,8 @@ impl ImageStore {
     fn uploads(&self) -> MutexGuard<'_, Uploads> {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
 }

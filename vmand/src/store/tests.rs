@@ -106,7 +106,10 @@ fn store_never_holds_more_than_its_capacity() {
     store.put(&piece(&second, 0..10)).unwrap();
     let error = store.put(&piece(&image(3), 0..10)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoResources);
-    assert_eq!(error.to_string(), "Image store has 2 MiB of 2 MiB in use and no room for 1 MiB: delete images first");
+    assert_eq!(
+        error.to_string(),
+        "Image store has 2 MiB of 2 MiB in use and no room for 1 MiB: delete images first"
+    );
     store.put(&piece(&second, 10..1000)).unwrap();
 }
 

@@ -7,8 +7,8 @@ use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use dtoolkit::{Node, Property, ToPropertyValue};
 
 use super::memory_map::{
-    CONSOLE_SPI, CONSOLES_BASE, CONSOLES_SIZE, EL2_BASE, EL2_SIZE, EVENT_SPI, MANAGEMENT_INITRD, POOL_BASE, POOL_COMPATIBLE,
-    POOL_SIZE, VMANAGER_COMPATIBLE,
+    CONSOLE_SPI, CONSOLES_BASE, CONSOLES_SIZE, EL2_BASE, EL2_SIZE, EVENT_SPI, MANAGEMENT_INITRD, POOL_BASE,
+    POOL_COMPATIBLE, POOL_SIZE, VMANAGER_COMPATIBLE,
 };
 
 /// Edge-triggered SPI in an `interrupts` property of the GIC.
@@ -21,7 +21,7 @@ const FIRST_SPI: u32 = 32;
 ///
 /// # Errors
 /// QEMU's tree cannot be read, or lacks what every board has.
-pub fn for_management(blank: &[u8], initramfs_size: u64, command_line: &str) -> Result<Vec<u8>> {
+pub(super) fn for_management(blank: &[u8], initramfs_size: u64, command_line: &str) -> Result<Vec<u8>> {
     let fdt = Fdt::new(blank).map_err(|error| anyhow!("QEMU's device tree is broken: {error}"))?;
     let mut tree = DeviceTree::from_fdt(&fdt);
     remove_hidden(&mut tree.root);
@@ -37,7 +37,8 @@ fn node(name: &str) -> Result<DeviceTreeNode> {
 }
 
 fn set(node: &mut DeviceTreeNode, name: &str, value: impl ToPropertyValue) -> Result<()> {
-    let property = DeviceTreeProperty::new(name, value).map_err(|error| anyhow!("Property {name}: {error}"))?;
+    let property =
+        DeviceTreeProperty::new(name, value).map_err(|error| anyhow!("Property {name}: {error}"))?;
     node.remove_property(name);
     node.add_property(property);
     Ok(())
@@ -51,10 +52,12 @@ fn cells(values: [u64; 2]) -> Vec<u32> {
 /// Secure devices are the firmware's; PCIe is left out because its windows lie beyond what stage 2 maps.
 fn remove_hidden(root: &mut DeviceTreeNode) {
     let hidden = |node: &DeviceTreeNode| {
-        let disabled = node.property("status").is_some_and(|status| status.value_as::<&str>() == Ok("disabled"));
+        let disabled =
+            node.property("status").is_some_and(|status| status.value_as::<&str>() == Ok("disabled"));
         disabled || node.name_without_address() == "pcie"
     };
-    let names: Vec<_> = root.children().filter(|node| hidden(node)).map(|node| node.name().to_owned()).collect();
+    let names: Vec<_> =
+        root.children().filter(|node| hidden(node)).map(|node| node.name().to_owned()).collect();
     for name in names {
         root.remove_child(&name);
     }

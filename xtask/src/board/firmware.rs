@@ -26,7 +26,7 @@ pub struct Firmware {
 ///
 /// # Errors
 /// No toolchain, a build that fails, or images that are too large.
-pub fn build() -> Result<Firmware> {
+pub(super) fn build() -> Result<Firmware> {
     let rust = assets::rust_aarch64()?;
     let manifest = workspace::root().join("firmware/qemu-virt/Cargo.toml");
     let mut cargo = rust.build_firmware();
@@ -48,7 +48,8 @@ fn raw(built: &Path, name: &str) -> Result<PathBuf> {
 }
 
 fn check_sizes(firmware: &Firmware) -> Result<()> {
-    let size = |path: &Path| fs::metadata(path).map(|file| file.len()).with_context(|| path.display().to_string());
+    let size =
+        |path: &Path| fs::metadata(path).map(|file| file.len()).with_context(|| path.display().to_string());
     let (el3, el2) = (size(&firmware.el3)?, size(&firmware.el2)?);
     println!("firmware: EL3 {el3} bytes, EL2 {el2} bytes, together {} of at most {SIZE_LIMIT}", el3 + el2);
     if el3 + el2 > SIZE_LIMIT {

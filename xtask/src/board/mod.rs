@@ -3,15 +3,16 @@
 //! QEMU stands for the board. The firmware is built from `firmware/qemu-virt`, the kernel is Debian's, unmodified; the
 //! root file system of the management partition is made here and holds nothing that the repository does not name.
 
-mod cpio;
 mod device_tree;
 mod firmware;
-mod management;
-#[allow(dead_code, reason = "the firmware uses the rest of it")]
+pub mod initramfs;
+#[allow(dead_code, unreachable_pub, reason = "the firmware uses the rest of it")]
 #[path = "../../../firmware/qemu-virt/src/memory_map.rs"]
 mod memory_map;
+pub mod module;
 mod qemu;
 mod report;
+pub mod userspace;
 
 use std::fs;
 use std::path::PathBuf;
@@ -25,12 +26,17 @@ use crate::apt::Series;
 use crate::setup::{self, packages::Need};
 use crate::{assets, workspace};
 
-pub use management::Job;
+use initramfs::Extras;
 pub use qemu::Machine;
 pub use report::Report;
 
 /// The longest time that the tests on the board may take: emulation on a loaded machine is slow.
 const TEST_LIMIT: Duration = Duration::from_secs(600);
+
+/// The program of the tests, from `tests/board`.
+const SUITE: &str = "board-suite";
+/// Command line of the management partition's kernel. Without an early console a kernel that stops early says nothing.
+const COMMAND_LINE: &str = "console=ttyAMA0 earlycon=pl011,0x9000000 panic=-1 loglevel=4";
 
 /// What `board` takes.
 #[derive(Debug, Args)]
@@ -58,6 +64,28 @@ enum BoardJob {
     Firmware,
 }
 
+/// What the management partition does after it has booted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Job {
+    /// Gives a shell, with vmand running.
+    Shell,
+    /// Runs the tests, then turns the board off.
+    Test,
+    /// Shows the life of a partition, then turns the board off.
+    Demo,
+}
+
+impl Job {
+    fn extras(self) -> Extras {
+        let script = match self {
+            Self::Shell => return Extras::default(),
+            Self::Test => SUITE.to_owned(),
+            Self::Demo => format!("{SUITE} --demo"),
+        };
+        Extras { script: Some(format!("#!/bin/sh\n{script}\n")), programs: vec![SUITE], bare: true }
+    }
+}
+
 /// Does the job.
 ///
 /// # Errors
@@ -70,10 +98,10 @@ pub fn run(args: &BoardArgs) -> Result<ExitCode> {
     }
     let job = if matches!(args.job, BoardJob::Test) { Job::Test } else { Job::Shell };
     let machine = assemble(job, &args.cpu, args.kernel_series)?;
-    match job {
-        Job::Shell => machine.interactive().map(|()| ExitCode::SUCCESS),
-        _ => Ok(if test(&machine)? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+    if job == Job::Shell {
+        return machine.interactive().map(|()| ExitCode::SUCCESS);
     }
+    Ok(if test(&machine)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Builds everything that the board is made of.
@@ -83,10 +111,11 @@ pub fn run(args: &BoardArgs) -> Result<ExitCode> {
 pub fn assemble(job: Job, cpu: &str, series: Series) -> Result<Machine> {
     let firmware = firmware::build()?;
     let kernel = assets::kernel(series)?;
-    let initramfs = write("initramfs.cpio", &management::initramfs(job, series)?)?;
+    let initramfs = directory()?.join("initramfs.cpio");
+    initramfs::management(series, &job.extras(), &initramfs)?;
     let initramfs_size = fs::metadata(&initramfs)?.len();
     let blank = qemu::device_tree(cpu, &firmware)?;
-    let tree = device_tree::for_management(&blank, initramfs_size, &management::command_line(job))?;
+    let tree = device_tree::for_management(&blank, initramfs_size, COMMAND_LINE)?;
     let tree = write("management.dtb", &tree)?;
     Ok(Machine { cpu: cpu.to_owned(), firmware, kernel: kernel.image, device_tree: tree, initramfs })
 }

@@ -42,7 +42,7 @@ fn board(machine: &str, cpu: &str, firmware: &Firmware) -> Command {
 ///
 /// # Errors
 /// QEMU cannot be run.
-pub fn device_tree(cpu: &str, firmware: &Firmware) -> Result<Vec<u8>> {
+pub(super) fn device_tree(cpu: &str, firmware: &Firmware) -> Result<Vec<u8>> {
     let path = directory()?.join("qemu.dtb");
     let machine = format!("{QEMU_MACHINE},dumpdtb={}", path.display());
     process::read(&mut board(&machine, cpu, firmware))?;

@@ -41,7 +41,10 @@ fn read(offset: u64, width: u64) -> u64 {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "the access is as wide as the value that its syndrome gave")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the access is as wide as the value that its syndrome gave"
+)]
 fn write(offset: u64, width: u64, value: u64) {
     let gic = distributor();
     match width {
@@ -84,7 +87,9 @@ fn store(partition: Partition, access: Access, value: u64) {
         GICD_IPRIORITYR..GICD_ITARGETSR => {
             merge(access, value, own_bits(partition, offset - GICD_IPRIORITYR, 8, width));
         }
-        GICD_ICFGR..GICD_IGRPMODR => merge(access, value, own_bits(partition, (offset - GICD_ICFGR) * 4, 2, width)),
+        GICD_ICFGR..GICD_IGRPMODR => {
+            merge(access, value, own_bits(partition, (offset - GICD_ICFGR) * 4, 2, width))
+        }
         GICD_IROUTER..GICD_IROUTER_END => route(partition, access, value),
         _ => {}
     }

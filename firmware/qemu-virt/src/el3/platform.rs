@@ -7,8 +7,8 @@ use firmware::monitor::Board as BoardDescription;
 use firmware::platform::{Cores, Machine, Memory};
 use qemu_virt::gic::{FIRST_SPI, pend};
 use qemu_virt::memory_map::{
-    CONSOLE_SIZE, EL2_DATA_BASE, EVENT_SPI, GRANULE, MANAGEMENT_DTB, MANAGEMENT_KERNEL, MAX_CPUS, MAX_PARTITIONS,
-    POOL_BASE, POOL_SIZE,
+    CONSOLE_SIZE, EL2_DATA_BASE, EVENT_SPI, GRANULE, MANAGEMENT_DTB, MANAGEMENT_KERNEL, MAX_CPUS,
+    MAX_PARTITIONS, POOL_BASE, POOL_SIZE,
 };
 use qemu_virt::view::{Ring, console_interrupt, view};
 use spin::mutex::SpinMutex;
@@ -29,8 +29,10 @@ struct Firmware {
 
 static FIRMWARE: SpinMutex<Option<Firmware>> = SpinMutex::new(None);
 static CPU_COUNT: AtomicUsize = AtomicUsize::new(0);
-const NO_MEMORY: PhysRange = PhysRange::new(PhysAddr(0), ByteSize::ZERO).expect("an empty range does not wrap");
-const POOL: PhysRange = PhysRange::new(PhysAddr(POOL_BASE), ByteSize(POOL_SIZE)).expect("the pool ends in RAM");
+const NO_MEMORY: PhysRange =
+    PhysRange::new(PhysAddr(0), ByteSize::ZERO).expect("an empty range does not wrap");
+const POOL: PhysRange =
+    PhysRange::new(PhysAddr(POOL_BASE), ByteSize(POOL_SIZE)).expect("the pool ends in RAM");
 
 /// Number of CPUs of the machine, at most [`MAX_CPUS`].
 pub(crate) fn cpu_count() -> usize {
@@ -155,7 +157,9 @@ impl Memory for Board {
         let index = self.slots.iter().position(Option::is_none).expect("the monitor bounds the partitions");
         self.management().tables.hide(memory);
         self.management().tables.hide_redistributors(cpus);
-        self.set_management_cpus(self.slots[0].as_ref().map_or(CpuSet::EMPTY, |slot| slot.cpus).difference(&cpus));
+        self.set_management_cpus(
+            self.slots[0].as_ref().map_or(CpuSet::EMPTY, |slot| slot.cpus).difference(&cpus),
+        );
         view(index).reset(cpus.words()[0]);
         Ring::new(index).clear();
         if let Some(first) = cpus.lowest() {

@@ -139,8 +139,10 @@ fn invalidate() {
 /// Zeros memory of the pool and leaves nothing of it in the caches: its next reader may have its own off.
 pub(crate) fn scrub(memory: PhysRange) {
     const LINE: u64 = 64;
-    assert!(PhysRange::new(PhysAddr(POOL_BASE), vman_core::id::ByteSize(POOL_SIZE))
-        .is_some_and(|pool| pool.encloses(memory)));
+    assert!(
+        PhysRange::new(PhysAddr(POOL_BASE), vman_core::id::ByteSize(POOL_SIZE))
+            .is_some_and(|pool| pool.encloses(memory))
+    );
     assert!(memory.base().0.is_multiple_of(LINE) && memory.size().0.is_multiple_of(LINE));
     let (mut line, end) = (memory.base().0, memory.end().0);
     while line < end {

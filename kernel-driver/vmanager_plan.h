@@ -10,6 +10,7 @@
 #define VMANAGER_PLAN_H
 
 #ifdef __KERNEL__
+#include <linux/stddef.h>
 #include <linux/types.h>
 #else
 #include <stdbool.h>

@@ -72,6 +72,8 @@ pub struct Monitor<const CPUS: usize, const PARTITIONS: usize> {
     pub(crate) events: Events,
     /// Number of the partition that was created last; numbers are never used again.
     pub(crate) last_id: u32,
+    /// How many partitions may exist at once.
+    pub(crate) slots: usize,
     /// How many critical partitions may exist at once.
     pub(crate) secure_limit: usize,
     /// Whether critical partitions may share CPUs.
@@ -88,6 +90,7 @@ impl<const CPUS: usize, const PARTITIONS: usize> Monitor<CPUS, PARTITIONS> {
             table: Table::new().with_boot_cpu(board.boot_cpu, entry, context),
             events: Events::new(),
             last_id: 0,
+            slots: PARTITIONS,
             secure_limit: 1,
             sharing: false,
         }
@@ -99,6 +102,15 @@ impl<const CPUS: usize, const PARTITIONS: usize> Monitor<CPUS, PARTITIONS> {
     pub const fn with_secure(mut self, limit: usize, sharing: bool) -> Self {
         self.secure_limit = limit;
         self.sharing = sharing;
+        self
+    }
+
+    /// Takes fewer partitions at once than the table has room for.
+    #[must_use]
+    pub const fn with_slots(mut self, slots: usize) -> Self {
+        if slots < PARTITIONS {
+            self.slots = slots;
+        }
         self
     }
 

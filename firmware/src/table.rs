@@ -210,11 +210,6 @@ impl<const CPUS: usize, const PARTITIONS: usize> Table<CPUS, PARTITIONS> {
         self.partitions.iter().flatten()
     }
 
-    /// Whether there is room for another partition.
-    pub(crate) fn has_room(&self) -> bool {
-        self.partitions.iter().any(Option::is_none)
-    }
-
     /// Takes a partition in and gives it its lanes. Without room nothing happens.
     pub(crate) fn insert(&mut self, partition: Partition) {
         let Some(slot) = self.partitions.iter_mut().find(|slot| slot.is_none()) else {

@@ -57,7 +57,7 @@ impl<const CPUS: usize, const PARTITIONS: usize> Monitor<CPUS, PARTITIONS> {
     fn serve(&mut self, function: FunctionId, args: [u64; 7], platform: &mut impl Platform) -> Reply {
         let [first, second, third, ..] = args;
         match function {
-            FunctionId::Version => done([ABI_VERSION.to_register(), count(PARTITIONS), 0]),
+            FunctionId::Version => done([ABI_VERSION.to_register(), count(self.slots), 0]),
             FunctionId::PartCreate => self.create(args, platform),
             FunctionId::PartStart => self.start(id(first)?, PhysAddr(second), PhysAddr(third), platform),
             FunctionId::PartStop => self.stop(id(first)?, platform),
@@ -88,7 +88,8 @@ impl<const CPUS: usize, const PARTITIONS: usize> Monitor<CPUS, PARTITIONS> {
             return Err(SmcError::Overlap);
         }
         let secure = self.table.iter().filter(|other| other.world == World::Secure).count();
-        if !self.table.has_room() || (world == World::Secure && secure >= self.secure_limit) {
+        if self.table.iter().count() >= self.slots || (world == World::Secure && secure >= self.secure_limit)
+        {
             return Err(SmcError::NoResources);
         }
         let number = self.last_id.checked_add(1).ok_or(SmcError::NoResources)?;

@@ -70,6 +70,7 @@ pub const CPU_SET_WORDS: usize = MAX_CPUS / WORD_BITS;
 
 /// A set of physical CPUs, one bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct CpuSet([u64; CPU_SET_WORDS]);
 
 impl CpuSet {
@@ -273,6 +274,11 @@ impl fmt::Display for ByteSize {
 
 /// A range of physical memory, `base` to `base + size`; it never wraps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "std",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(into = "(PhysAddr, ByteSize)", try_from = "(PhysAddr, ByteSize)")
+)]
 pub struct PhysRange {
     base: PhysAddr,
     size: ByteSize,
@@ -325,6 +331,20 @@ impl PhysRange {
     /// Whether the two ranges share a byte.
     pub const fn overlaps(self, other: Self) -> bool {
         !self.is_empty() && !other.is_empty() && self.base.0 < other.end().0 && other.base.0 < self.end().0
+    }
+}
+
+impl From<PhysRange> for (PhysAddr, ByteSize) {
+    fn from(range: PhysRange) -> Self {
+        (range.base, range.size)
+    }
+}
+
+impl TryFrom<(PhysAddr, ByteSize)> for PhysRange {
+    type Error = &'static str;
+
+    fn try_from((base, size): (PhysAddr, ByteSize)) -> Result<Self, Self::Error> {
+        Self::new(base, size).ok_or("Range goes past the last address")
     }
 }
 

@@ -1,3 +1,5 @@
-//! Placeholder until the first command works.
+//! `vmanctl`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    vmanctl::main()
+}

@@ -93,10 +93,14 @@ where
         if !self.shared.may_wait(&Command::ConsoleRead(args)) {
             return self.shared.manager.console_read(&args).map_err(|error: Error| ErrorReply::from(&error));
         }
-        match self.shared.execute_aside(Command::ConsoleRead(args), self.caller).await? {
-            Reply::Console(chunk) => Ok(chunk),
-            _ => Err(ErrorReply::new(ErrorKind::Internal, "console-read was answered with something else")),
-        }
+        let reply = self.shared.execute_aside(Command::ConsoleRead(args), self.caller).await?;
+        let Reply::Console(chunk) = reply else {
+            return Err(ErrorReply::new(
+                ErrorKind::Internal,
+                "console-read was answered with something else",
+            ));
+        };
+        Ok(chunk)
     }
 
     /// What the peer types; refusals are lines between the chunks. False if the connection has to be closed.

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use tokio::io::Interest;
@@ -47,7 +48,7 @@ where
 {
     /// Answers the subscription, then sends events until the peer, the device or vmand ends.
     pub(crate) async fn stream_events(&mut self, id: Option<Box<RawValue>>) -> io::Result<()> {
-        let queue = match self.shared.manager.device().events() {
+        let queue = match self.open_queue().await? {
             Ok(events) => Queue::new(events)?,
             Err(error) => {
                 encode_error(&mut self.output, &reply(error), id.as_deref());
@@ -56,6 +57,11 @@ where
         };
         encode_return(&mut self.output, &Reply::Done {}, id.as_deref());
         self.forward(queue).await
+    }
+
+    async fn open_queue(&self) -> io::Result<Result<D::Events, DeviceError>> {
+        let shared = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || shared.manager.device().events()).await.map_err(io::Error::other)
     }
 
     async fn forward(&mut self, mut queue: Queue<D::Events>) -> io::Result<()> {

@@ -7,6 +7,7 @@
 pub mod access;
 pub mod args;
 pub mod config;
+pub mod device;
 pub mod digest;
 pub mod error;
 pub mod files;

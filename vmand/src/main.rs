@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use vman_core::device::{DeviceError, ManagerDevice};
 use vmand::args::Args;
@@ -26,10 +27,12 @@ fn run() -> Result<(), Error> {
         Wanted::Driver(path) => serve(&config, device::open_driver(path)?, false),
         #[cfg(feature = "sim")]
         Wanted::Simulator => serve(&config, device::make_simulator(&config.sim)?, false),
+        #[cfg(not(feature = "sim"))]
+        Wanted::Simulator => Err(Error::NoSimulator(config.device)),
         #[cfg(feature = "sim")]
         Wanted::RemoteSimulator(path) => serve(&config, device::connect_simulator(path)?, true),
         #[cfg(not(feature = "sim"))]
-        Wanted::Simulator | Wanted::RemoteSimulator(_) => Err(Error::NoSimulator(config.device)),
+        Wanted::RemoteSimulator(_) => Err(Error::NoSimulator(config.device)),
     }
 }
 
@@ -40,6 +43,7 @@ where
     D::Events: 'static,
 {
     announce(config, &device)?;
+    raise_file_limit();
     let failed = |action| move |source| Error::System { action, source };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -63,6 +67,15 @@ where
     });
     runtime.shutdown_background();
     outcome
+}
+
+/// Each connection takes a descriptor, and services start with a limit of 1,024.
+fn raise_file_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "The limit of open files cannot be raised");
+    }
 }
 
 fn announce(config: &Config, device: &impl ManagerDevice) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use vman_core::command::{ErrorReply, encode_error};
 use vman_core::device::ManagerDevice;
 
 use crate::Error;
-use crate::access::Peer;
+use crate::access::{Access, Pass, Peer};
 use crate::config::{Config, Images};
 use crate::listener::{Socket, handed_over};
 use crate::session::{Origin, Session};
@@ -40,32 +40,23 @@ where
     D::Partition: 'static,
     D::Events: 'static,
 {
-    /// Opens the image store and the sockets. `queries_wait`: the device is another process, so that even a query
+    /// Opens the sockets and the image store. `queries_wait`: the device is another process, so that even a query
     /// may wait for it. Needs a tokio runtime.
     ///
     /// # Errors
     /// [`Error`].
     pub fn bind(config: &Config, device: D, queries_wait: bool) -> Result<Self, Error> {
-        let store = open_store(&config.images)?;
-        let shared = Shared::new(config, device, store, queries_wait);
+        let access = Access::new(&config.group);
         let mut sockets = Vec::new();
         let main = match handed_over()? {
             Some(listener) => listener,
-            None => {
-                let (listener, socket) =
-                    Socket::listen(&config.socket, config.socket_mode, shared.access.group())?;
-                sockets.push(socket);
-                listener
-            }
+            None => keep(&mut sockets, Socket::listen(&config.socket, config.socket_mode, access.group())?),
         };
         let relay = match &config.relay_socket {
-            Some(path) => {
-                let (listener, socket) = Socket::listen(path, RELAY_MODE, None)?;
-                sockets.push(socket);
-                Some(register(listener)?)
-            }
+            Some(path) => Some(register(keep(&mut sockets, Socket::listen(path, RELAY_MODE, None)?))?),
             None => None,
         };
+        let shared = Shared::new(config, device, access, open_store(&config.images)?, queries_wait);
         let stop_timeout = config.limits.stop_timeout();
         Ok(Self { shared, main: register(main)?, relay, stop_timeout, _sockets: sockets })
     }
@@ -119,7 +110,7 @@ where
         }
     }
 
-    fn admit(&self, stream: &UnixStream) -> Result<(Peer, crate::access::Pass), ErrorReply> {
+    fn admit(&self, stream: &UnixStream) -> Result<(Peer, Pass), ErrorReply> {
         let unknown = |error: io::Error| {
             ErrorReply::new(ErrorKind::Internal, format!("Peer's credentials cannot be read: {error}"))
         };
@@ -138,6 +129,11 @@ fn turn_away(mut stream: UnixStream, rule: &ErrorReply) {
     tokio::spawn(async move {
         let _ = tokio::time::timeout(ACCEPT_PAUSE, stream.write_all(&line)).await;
     });
+}
+
+fn keep<L>(sockets: &mut Vec<Socket>, (listener, socket): (L, Socket)) -> L {
+    sockets.push(socket);
+    listener
 }
 
 async fn accept(listener: Option<&UnixListener>) -> io::Result<(UnixStream, tokio::net::unix::SocketAddr)> {

@@ -39,13 +39,14 @@ impl<D: ManagerDevice + 'static> Shared<D> {
     pub(crate) fn new(
         config: &Config,
         device: D,
+        access: Access,
         store: Option<ImageStore>,
         queries_wait: bool,
     ) -> Arc<Self> {
         let store = store.map(Arc::new);
         Arc::new(Self {
             manager: PartitionManager::new(device).with_timeout(config.limits.operation_timeout()),
-            access: Access::new(&config.group),
+            access,
             gate: Gate::new(&config.limits),
             files: Files::new(config, store.clone()),
             store,
@@ -65,9 +66,10 @@ impl<D: ManagerDevice + 'static> Shared<D> {
         command: Command,
         caller: Caller,
     ) -> Result<Reply, ErrorReply> {
-        let permit = match &command {
-            Command::Deploy(_) => Arc::clone(&self.deployments).acquire_owned().await.ok(),
-            _ => None,
+        let permit = if matches!(command, Command::Deploy(_)) {
+            Arc::clone(&self.deployments).acquire_owned().await.ok()
+        } else {
+            None
         };
         let shared = Arc::clone(self);
         let work = move || {
@@ -80,12 +82,16 @@ impl<D: ManagerDevice + 'static> Shared<D> {
 
     /// Carries out `command`; waits for the device and for files.
     pub(crate) fn execute(&self, command: &Command, caller: Caller) -> Result<Reply, ErrorReply> {
-        match command {
-            Command::QueryVersion => refusing(self.manager.version(caller.paths).map(Reply::Version)),
-            Command::ImagePut(piece) => stored(self.store()?.put(piece).map(Reply::Image)),
-            Command::ImageList => Ok(Reply::Images(self.store()?.list())),
-            Command::ImageDelete(args) => stored(self.store()?.delete(&args.digest).map(|()| Reply::Done {})),
-            _ => refusing(self.manager.apply(command, &self.files.of(caller.root))),
+        if let Command::QueryVersion = command {
+            refusing(self.manager.version(caller.paths).map(Reply::Version))
+        } else if let Command::ImagePut(piece) = command {
+            stored(self.store()?.put(piece).map(Reply::Image))
+        } else if let Command::ImageList = command {
+            Ok(Reply::Images(self.store()?.list()))
+        } else if let Command::ImageDelete(args) = command {
+            stored(self.store()?.delete(&args.digest).map(|()| Reply::Done {}))
+        } else {
+            refusing(self.manager.apply(command, &self.files.of(caller.root)))
         }
     }
 

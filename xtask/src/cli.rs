@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::apt::Series;
 use crate::assets::{self, Asset};
+use crate::report::Show;
 use crate::setup::packages::Need;
 use crate::stage::Recorder;
 use crate::{bench, check, demo, setup, test};
@@ -83,7 +84,7 @@ impl Cli {
 
 /// The checks by themselves, with the header's test.
 fn run_checks() -> ExitCode {
-    let mut recorder = Recorder::new("check", Duration::from_secs(6 * 60));
+    let mut recorder = Recorder::new("check", Duration::from_secs(6 * 60), Show::Terminal);
     check::run(&mut recorder);
     check::header(&mut recorder);
     println!("{}", recorder.counts);

@@ -1,5 +1,24 @@
 //! What test programs print: their counts, their failures, and every test that did not run.
 
+/// Where lines for a person go: a test of this crate's own keeps its pretended failures to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    /// Standard output.
+    Terminal,
+    /// Nowhere.
+    Nothing,
+}
+
+impl Show {
+    /// Shows one line.
+    pub fn line(self, line: &str) {
+        match self {
+            Show::Terminal => println!("{line}"),
+            Show::Nothing => {}
+        }
+    }
+}
+
 /// How many tests had which end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
@@ -41,31 +60,29 @@ pub struct Skip {
     pub reason: String,
 }
 
-/// Reads the output of one run of cargo's tests, or of any program that prints `SKIPPED: name: reason` lines.
+/// Reads the output of one run of cargo's tests, or of any program that ends with a closing line and prints
+/// `SKIPPED: name: reason` lines.
 #[derive(Debug, Default)]
 pub struct Reader {
-    /// Sum of the closing lines so far.
+    /// Sum of the closing lines so far; skips are counted by their names.
     pub counts: Counts,
     /// Skips so far.
     pub skips: Vec<Skip>,
+    /// Length of `skips` at the last closing line.
+    closed: usize,
     in_shown_output: bool,
 }
 
 impl Reader {
     /// Takes one line; tells whether a person should see it.
     pub fn line(&mut self, line: &str) -> bool {
-        if let Some(skip) = own_skip(line) {
+        if let Some(skip) = own_skip(line).or_else(|| ignored_test(line)) {
+            self.skips.push(skip);
             self.counts.skipped += 1;
-            self.skips.push(skip);
             return true;
         }
-        if let Some(counts) = closing_line(line) {
-            self.in_shown_output = false;
-            self.counts += counts;
-            return true;
-        }
-        if let Some(skip) = ignored_test(line) {
-            self.skips.push(skip);
+        if let Some(counts) = closing_line(line).or_else(|| plain_closing_line(line)) {
+            self.close(counts);
             return true;
         }
         match line.trim_end() {
@@ -74,6 +91,19 @@ impl Reader {
             _ => {}
         }
         !self.in_shown_output && !is_chatter(line)
+    }
+
+    /// Adds a closing line. Skips that it counts beyond those that were named must not get lost.
+    fn close(&mut self, counts: Counts) {
+        self.in_shown_output = false;
+        let mut named = self.skips.len() - self.closed;
+        while u64::try_from(named).is_ok_and(|named| named < counts.skipped) {
+            self.skips.push(Skip { name: "unnamed".to_owned(), reason: String::new() });
+            self.counts.skipped += 1;
+            named += 1;
+        }
+        self.closed = self.skips.len();
+        self.counts += Counts { skipped: 0, ..counts };
     }
 }
 
@@ -85,12 +115,29 @@ fn own_skip(line: &str) -> Option<Skip> {
 
 /// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s`.
 fn closing_line(line: &str) -> Option<Counts> {
-    let (_, numbers) = line.trim().strip_prefix("test result: ")?.split_once(". ")?;
+    let (_, numbers) = line.strip_prefix("test result: ")?.split_once(". ")?;
     let count = |what: &str| {
         let entry = numbers.split(';').find_map(|entry| entry.trim().strip_suffix(what));
         entry.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
     };
     Some(Counts { passed: count("passed"), failed: count("failed"), skipped: count("ignored") })
+}
+
+/// `[word: ]3 passed, 0 failed[, 1 skipped]`, alone on a line.
+fn plain_closing_line(line: &str) -> Option<Counts> {
+    let numbers = match line.trim().split_once(": ") {
+        Some((word, numbers)) if !word.contains(' ') => numbers,
+        Some(_) => return None,
+        None => line.trim(),
+    };
+    let mut parts = numbers.split(", ");
+    let mut count = |what: &str| parts.next().map(|part| part.strip_suffix(what)?.trim_end().parse().ok());
+    let (passed, failed) = (count(" passed")??, count(" failed")??);
+    let skipped = match count(" skipped") {
+        Some(skipped) => skipped?,
+        None => 0,
+    };
+    parts.next().is_none().then_some(Counts { passed, failed, skipped })
 }
 
 /// `test name ... ignored` or `test name ... ignored, reason`.
@@ -157,6 +204,25 @@ test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
     fn closing_lines_are_added_up() {
         let (reader, _) = read(OUTPUT);
         assert_eq!(reader.counts, Counts { passed: 7, failed: 1, skipped: 2 });
+    }
+
+    #[test]
+    fn skips_without_a_name_are_not_lost_and_named_ones_count_once() {
+        let (reader, _) =
+            read("SKIPPED: a: why\n3 passed, 0 failed, 1 skipped\n1 passed, 0 failed, 1 skipped\n");
+        let names: Vec<_> = reader.skips.iter().map(|skip| skip.name.as_str()).collect();
+        assert_eq!(names, ["a", "unnamed"]);
+        assert_eq!(reader.counts, Counts { passed: 4, failed: 0, skipped: 2 });
+    }
+
+    #[test]
+    fn a_plain_closing_line_counts_when_it_stands_alone() {
+        let counts = |line: &str| plain_closing_line(line).map(|c| (c.passed, c.failed, c.skipped));
+        assert_eq!(counts("12 passed, 1 failed"), Some((12, 1, 0)));
+        assert_eq!(counts("board: 12 passed, 0 failed, 2 skipped"), Some((12, 0, 2)));
+        assert_eq!(counts("== stage core: 12 passed, 0 failed, 2 skipped; 1 min"), None);
+        assert_eq!(counts("12 passed, 0 failed, 2 skipped, 3 lost"), None);
+        assert_eq!(counts("12 passed"), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::report::{Counts, Reader, Skip, is_chatter};
+use crate::report::{Counts, Reader, Show, Skip, is_chatter};
 use crate::{process, workspace};
 
 /// A stage that runs this many times longer than its ceiling hangs: it is stopped.
@@ -18,6 +18,7 @@ const HANG_FACTOR: u32 = 2;
 #[derive(Debug)]
 pub struct Recorder {
     stage: &'static str,
+    show: Show,
     /// When the stage is stopped; `None` lets it run.
     deadline: Option<Instant>,
     /// Sum over the steps.
@@ -30,9 +31,9 @@ pub struct Recorder {
 
 impl Recorder {
     /// Begins a stage that should end within `ceiling`.
-    pub fn new(stage: &'static str, ceiling: Duration) -> Recorder {
+    pub fn new(stage: &'static str, ceiling: Duration, show: Show) -> Recorder {
         let deadline = Some(Instant::now() + ceiling * HANG_FACTOR);
-        Recorder { stage, deadline, counts: Counts::default(), skips: Vec::new(), failures: Vec::new() }
+        Recorder { stage, show, deadline, counts: Counts::default(), skips: Vec::new(), failures: Vec::new() }
     }
 
     /// Lets the stage run however long it takes.
@@ -53,7 +54,7 @@ impl Recorder {
         let mut text = Vec::new();
         let result = self.run(name, command, |line| text.push(line.to_owned()));
         if result.is_err() {
-            text.iter().filter(|line| !is_chatter(line)).for_each(|line| println!("{line}"));
+            text.iter().filter(|line| !is_chatter(line)).for_each(|line| self.show.line(line));
         }
         self.finish(name, result);
     }
@@ -64,7 +65,7 @@ impl Recorder {
         let mut reader = Reader::default();
         let result = self.run(name, command, |line| {
             if reader.line(line) {
-                println!("{line}");
+                self.show.line(line);
             }
         });
         self.counts += reader.counts;
@@ -79,7 +80,7 @@ impl Recorder {
 
     /// Something that cannot run here, said in one line.
     pub fn skip(&mut self, name: &str, reason: &str) {
-        println!("SKIPPED: {name}: {reason}");
+        self.show.line(&format!("SKIPPED: {name}: {reason}"));
         self.counts.skipped += 1;
         self.skips.push(Skip { name: name.to_owned(), reason: reason.to_owned() });
     }
@@ -100,13 +101,13 @@ impl Recorder {
     }
 
     fn heading(&self, name: &str) {
-        println!("-- {}: {name}", self.stage);
+        self.show.line(&format!("-- {}: {name}", self.stage));
     }
 
     fn finish(&mut self, name: &str, result: Result<()>) {
         self.counts += Counts::one(result.is_ok());
         if let Err(error) = result {
-            println!("FAILED: {}: {name}: {error:#}", self.stage);
+            self.show.line(&format!("FAILED: {}: {name}: {error:#}", self.stage));
             self.failures.push(format!("{}: {name}", self.stage));
         }
     }
@@ -132,7 +133,7 @@ mod tests {
     }
 
     fn recorder() -> Recorder {
-        Recorder::new("self-test", Duration::from_secs(60))
+        Recorder::new("self-test", Duration::from_secs(60), Show::Nothing)
     }
 
     #[test]
@@ -148,7 +149,8 @@ mod tests {
     #[test]
     fn tests_are_counted_from_closing_lines_and_a_crash_counts_too() {
         let mut recorder = recorder();
-        let line = "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out";
+        let line =
+            "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s";
         recorder.tests("good", &mut shell(&format!("echo '{line}'")));
         recorder.tests("crash", &mut shell(&format!("echo '{line}'; kill -SEGV $$")));
         assert_eq!(recorder.counts, Counts { passed: 6, failed: 1, skipped: 0 });
@@ -157,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_stage_that_hangs_is_stopped_with_everything_it_started() {
-        let mut recorder = Recorder::new("self-test", Duration::from_millis(100));
+        let mut recorder = Recorder::new("self-test", Duration::from_millis(100), Show::Nothing);
         let begin = Instant::now();
         recorder.program("hang", &mut shell("sh -c 'sleep 60; true' & wait"));
         assert!(begin.elapsed() < Duration::from_secs(30));

@@ -9,11 +9,11 @@ use vman_core::abi::smc::FunctionId::{
 use vman_core::abi::smc::{
     Completion, FaultReason, FunctionId, SERVICE_UID, SmcCall, SmcError, SmcReturn, Status,
 };
-use vman_core::id::{CpuId, PartitionId};
+use vman_core::id::{CpuId, PartitionId, PhysAddr};
 use vman_core::state::{Condition, Operation, PartitionState};
 
-use crate::fake::{Core, MIB, POOL, POOL_SIZE, Rig, SECURE, create_args, range};
-use crate::monitor::Outcome;
+use crate::fake::{Core, MIB, POOL, POOL_SIZE, Rig, SECURE, board, create_args, range};
+use crate::monitor::{Monitor, Outcome};
 
 const PENDING: Result<Completion, SmcError> = Ok(Completion::Pending);
 const DONE: Result<Completion, SmcError> = Ok(Completion::Done([0; 3]));
@@ -159,6 +159,19 @@ fn slots_run_out_and_come_back_but_numbers_do_not() {
         found.push(id);
     }
     assert_eq!(found, [1, 3, 4, 5]);
+}
+
+#[test]
+fn board_may_take_fewer_partitions_than_there_is_room_for() {
+    let mut rig = Rig::new();
+    rig.monitor = Monitor::new(board(), PhysAddr(0), 0).with_slots(1);
+    rig.monitor.on_parked(CpuId(0));
+    assert_eq!(rig.ok(Version, &[]), [0x1_0000, 1, 0]);
+    rig.create(&[1], 0, 2);
+    assert_eq!(
+        rig.call(PartCreate, &create_args(0, POOL + 2 * MIB, 2 * MIB, &[2])),
+        Err(SmcError::NoResources)
+    );
 }
 
 #[test]

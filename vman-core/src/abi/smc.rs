@@ -18,6 +18,7 @@ pub const SERVICE_UID: [u32; 4] = [0x7c6d_3f5a, 0x4f0d_9be1, 0x83a2_6c10, 0x5d4e
 
 /// A version as `x1` carries it: major number in the upper, minor in the lower 16 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
 pub struct Version {
     /// Incompatible changes.
     pub major: u16,
@@ -174,6 +175,7 @@ impl BoardPage {
 
 /// Counters of [`FunctionId::Stats`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u64)]
 pub enum Counter {
     /// Times the partition was started.
@@ -253,6 +255,7 @@ impl CpuPower {
 
 /// Why a partition is faulted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u32)]
 pub enum FaultReason {
     /// No fault.

@@ -317,14 +317,29 @@ pub enum EventData {
 
 impl EventData {
     /// Every event's name.
-    pub const NAMES: [&str; 6] = [
+    pub const NAMES: [&str; 7] = [
         "partition-created",
         "partition-state",
         "partition-rebooted",
         "partition-faulted",
         "partition-destroyed",
         "events-lost",
+        "daemon-stopping",
     ];
+
+    /// The event's name, one of [`EventData::NAMES`].
+    pub const fn name(&self) -> &'static str {
+        let [created, state, rebooted, faulted, destroyed, lost, stopping] = Self::NAMES;
+        match self {
+            Self::PartitionCreated { .. } => created,
+            Self::PartitionState { .. } => state,
+            Self::PartitionRebooted { .. } => rebooted,
+            Self::PartitionFaulted { .. } => faulted,
+            Self::PartitionDestroyed { .. } => destroyed,
+            Self::EventsLost { .. } => lost,
+            Self::DaemonStopping {} => stopping,
+        }
+    }
 }
 
 impl From<&DeviceEvent> for EventRecord {

@@ -139,6 +139,10 @@ pub struct Incoming<'a> {
 impl<'a> Incoming<'a> {
     /// Reads one line, with or without its newline.
     pub fn parse(line: &'a [u8]) -> Self {
+        // A struct could be read from an array of its members, too; the protocol knows objects only.
+        if line.trim_ascii_start().first() != Some(&b'{') {
+            return Self { id: None, command: Err(CodecError::Syntax("it must be a JSON object".into())) };
+        }
         match serde_json::from_slice::<Envelope<'a>>(line) {
             Ok(Envelope { command, args, id }) => Self { id, command: Command::decode(&command, args) },
             Err(error) => Self { id: None, command: Err(CodecError::Syntax(error.to_string())) },
@@ -151,7 +155,10 @@ impl<'a> Incoming<'a> {
 fn arguments<T: DeserializeOwned>(raw: Option<&RawValue>) -> Result<T, CodecError> {
     let text = match raw.map(RawValue::get) {
         None | Some("null") => "{}",
-        Some(text) => text,
+        Some(text) if text.starts_with('{') => text,
+        Some(_) => {
+            return Err(CodecError::Arguments { path: "args".into(), rule: "must be an object".into() });
+        }
     };
     serde_json::from_str(text).map_err(|error| explain::<T>(text, &error))
 }
@@ -209,6 +216,8 @@ mod tests {
                 "Argument cores: invalid type: string",
             ),
             (r#"{"command":"query-host","args":{"x":1}}"#, "unknown field `x`"),
+            (r#"{"command":"suspend","args":[1]}"#, "Argument args: must be an object"),
+            (r#"["suspend",{"id":1},null]"#, "Line is no request: it must be a JSON object"),
             (r#"{"command":"fly"}"#, "There is no command \"fly\""),
             (r#"{"command":"query-host","extra":1}"#, "unknown field `extra`"),
             (r#"{"command":"suspend","args":{"id":NaN}}"#, "Line is no request"),

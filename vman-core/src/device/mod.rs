@@ -9,6 +9,8 @@ mod char;
 #[cfg(feature = "device")]
 #[allow(unsafe_code, reason = "one getsockopt that no crate wraps")]
 pub mod peer;
+#[cfg(feature = "testing")]
+pub mod suite;
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -109,7 +111,7 @@ pub trait EventSource: Send {
 }
 
 /// What a board is and what it has left.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct HostInfo {
     /// The board, as its device tree's `model` names it.
     pub model: String,
@@ -132,7 +134,7 @@ pub struct HostInfo {
 }
 
 /// One physical CPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CpuInfo {
     /// Its index.
     pub id: CpuId,
@@ -145,7 +147,7 @@ pub struct CpuInfo {
 }
 
 /// A pool of memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct MemoryInfo {
     /// Bytes in the pool.
     pub total: ByteSize,
@@ -156,7 +158,7 @@ pub struct MemoryInfo {
 }
 
 /// What a new partition shall have.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CreateRequest {
     /// Number of physical CPUs.
     pub cores: u32,
@@ -176,7 +178,7 @@ pub struct CreateRequest {
 pub const NAME_MAX: usize = 63;
 
 /// What is known of one partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PartitionInfo {
     /// Its number.
     pub id: PartitionId,
@@ -240,7 +242,7 @@ pub enum ConsoleAction<'a> {
 }
 
 /// What a [`ConsoleAction`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ConsoleSpan {
     /// Position of the first byte that was read: later than asked if the ring has dropped bytes.
     pub position: u64,
@@ -251,7 +253,7 @@ pub struct ConsoleSpan {
 }
 
 /// What happened on a board.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct DeviceEvent {
     /// Rises by one with every event of the board; a gap means that the queue overflowed.
     pub seq: u64,
@@ -264,7 +266,7 @@ pub struct DeviceEvent {
 }
 
 /// What happened to a partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Change {
     /// It was created; it is READY.
     Created,

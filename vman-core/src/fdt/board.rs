@@ -7,9 +7,9 @@ use dtoolkit::model::{DeviceTree, DeviceTreeNode};
 use dtoolkit::{Node, Property};
 
 use super::cpus::{self, BoardCpu};
-use super::node::{self, Cells};
-use super::{FdtError, blob};
-use crate::id::PhysRange;
+use super::node::{self, Cells, Walk};
+use super::{BoardTreeBuilder, FdtError, blob};
+use crate::id::{CpuId, CpuSet, Mpidr, PhysRange};
 
 /// Memory that the tree reserves (`/reserved-memory`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +72,26 @@ impl BoardTree {
             console: console(&tree)?,
             tree,
         })
+    }
+
+    /// Index and affinity of each CPU of `set`, as [`super::PartitionTree::cpus`] wants them.
+    ///
+    /// # Errors
+    /// [`FdtError::NoSuchCpu`].
+    pub fn select(&self, set: CpuSet) -> Result<Vec<(CpuId, Mpidr)>, FdtError> {
+        let find = |cpu: CpuId| {
+            let found = self.cpus.get(cpu.index()).map(|found| (cpu, found.mpidr));
+            found.ok_or(FdtError::NoSuchCpu { cpu, count: self.cpus.len() })
+        };
+        set.iter().map(find).collect()
+    }
+
+    /// The memory that is reserved for partitions ([`BoardTreeBuilder::POOL_COMPATIBLE`]), sorted.
+    pub fn pool(&self) -> Vec<PhysRange> {
+        let is_pool = |reserved: &&ReservedMemory| reserved.compatible == BoardTreeBuilder::POOL_COMPATIBLE;
+        let mut pool: Vec<_> = self.reserved.iter().filter(is_pool).map(|reserved| reserved.range).collect();
+        pool.sort_unstable();
+        pool
     }
 
     /// The cluster of each CPU by its index, as [`crate::plan::Inventory::clusters`] wants it.
@@ -142,8 +162,7 @@ fn alias<'a>(tree: &'a DeviceTree, name: &str) -> Result<Option<&'a str>, FdtErr
 }
 
 fn first_pl011(tree: &DeviceTree) -> Option<Console> {
-    let nodes = node::walk(&tree.root);
-    let (path, _) = nodes.into_iter().find(|(_, node)| is_pl011(node))?;
+    let (path, _) = Walk::new(&tree.root).find(is_pl011)?;
     Some(Console { path, options: None })
 }
 

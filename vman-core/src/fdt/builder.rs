@@ -98,8 +98,11 @@ impl BoardTreeBuilder {
     /// The blob.
     ///
     /// # Errors
-    /// [`FdtError::NoCpus`], [`FdtError::TooManyCpus`].
+    /// [`FdtError::NoCpus`], [`FdtError::TooManyCpus`]; [`FdtError::BadProperty`] for a model with a zero byte.
     pub fn build(&self) -> Result<Vec<u8>, FdtError> {
+        if self.model.contains('\0') {
+            return Err(FdtError::BadProperty { node: "/".into(), property: "model" });
+        }
         match self.cpus {
             0 => return Err(FdtError::NoCpus),
             1..=MAX_CPUS => {}

@@ -8,7 +8,7 @@ use dtoolkit::Node;
 use dtoolkit::model::DeviceTreeNode;
 
 use super::FdtError;
-use super::node::{self, Cells};
+use super::node::{self, Cells, Walk};
 use crate::id::{CpuId, MAX_CPUS, Mpidr};
 
 /// One physical CPU.
@@ -74,7 +74,7 @@ enum Key {
 }
 
 struct Clusters {
-    /// Cluster node by phandle of the CPU.
+    /// Cluster node by phandle of the CPU, which a core or a thread of it names.
     map: BTreeMap<u32, usize>,
     numbers: BTreeMap<Key, u8>,
 }
@@ -83,10 +83,10 @@ impl Clusters {
     fn new(root: &DeviceTreeNode) -> Result<Self, FdtError> {
         let mut map = BTreeMap::new();
         if let Some(cpu_map) = root.child("cpus").and_then(|cpus| cpus.child("cpu-map")) {
-            for (index, (_, group)) in node::walk(cpu_map).into_iter().enumerate() {
-                for (_, core) in group.children().flat_map(cores) {
-                    if let Some(cpu) = node::number(core, "cpu")? {
-                        map.insert(cpu, index);
+            for (index, group) in Walk::new(cpu_map).iter().enumerate() {
+                for core in group.children().filter(|child| child.name().starts_with("core")) {
+                    for thread in Walk::new(core).iter() {
+                        map.extend(node::number(thread, "cpu")?.map(|cpu| (cpu, index)));
                     }
                 }
             }
@@ -103,9 +103,4 @@ impl Clusters {
             Entry::Vacant(free) => *free.insert(next),
         })
     }
-}
-
-/// The nodes of a `cpu-map` that name CPUs: cores, and the threads below them.
-fn cores(node: &DeviceTreeNode) -> Vec<(alloc::string::String, &DeviceTreeNode)> {
-    if node.name().starts_with("core") { node::walk(node) } else { Vec::new() }
 }

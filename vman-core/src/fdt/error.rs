@@ -108,7 +108,15 @@ pub enum FdtError {
         /// The device's node.
         node: String,
     },
-    /// The partition has no CPU, or one that the board lacks.
+    /// The board has fewer CPUs.
+    #[error("Board's device tree has {count} CPUs and none with index {cpu}")]
+    NoSuchCpu {
+        /// Index that was asked for.
+        cpu: CpuId,
+        /// CPUs of the board.
+        count: usize,
+    },
+    /// The board has another CPU at this index, or none.
     #[error("Board's device tree has no CPU {cpu} with MPIDR {mpidr}")]
     UnknownCpu {
         /// Index that was asked for.
@@ -177,6 +185,7 @@ impl FdtError {
             | Self::DuplicateCpu { .. }
             | Self::NoMemory
             | Self::MemoryOverlap { .. }
+            | Self::NoSuchCpu { .. }
             | Self::UnknownCpu { .. }
             | Self::ForeignCpu { .. }
             | Self::ForeignMemory { .. }

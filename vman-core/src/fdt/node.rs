@@ -133,13 +133,39 @@ pub(super) fn strip(node: &DeviceTreeNode, keep: &[&str]) -> DeviceTreeNode {
     copy
 }
 
-/// Every node with its path, parents first.
-pub(super) fn walk(root: &DeviceTreeNode) -> Vec<(String, &DeviceTreeNode)> {
-    let mut nodes = alloc::vec![(String::new(), root)];
-    let mut next = 0;
-    while let Some((path, node)) = nodes.get(next).cloned() {
-        nodes.extend(node.children().map(|child| (path.clone() + "/" + child.name(), child)));
-        next += 1;
+/// Every node below and with a root, parents first. Paths are made when they are asked for: those of all nodes could
+/// take a hundred times the memory of a hostile blob.
+pub(super) struct Walk<'a> {
+    /// Index of the parent (the root's is its own), and the node.
+    nodes: Vec<(usize, &'a DeviceTreeNode)>,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(root: &'a DeviceTreeNode) -> Self {
+        let mut nodes = alloc::vec![(0, root)];
+        let mut next = 0;
+        while let Some((_, node)) = nodes.get(next).copied() {
+            nodes.extend(node.children().map(|child| (next, child)));
+            next += 1;
+        }
+        Self { nodes }
     }
-    nodes
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'a DeviceTreeNode> {
+        self.nodes.iter().map(|(_, node)| *node)
+    }
+
+    /// The first node that `wanted` takes, and its path; the root's is empty.
+    pub(super) fn find(
+        &self,
+        mut wanted: impl FnMut(&DeviceTreeNode) -> bool,
+    ) -> Option<(String, &'a DeviceTreeNode)> {
+        let index = self.nodes.iter().position(|(_, node)| wanted(node))?;
+        Some((self.path(index), self.nodes[index].1))
+    }
+
+    fn path(&self, index: usize) -> String {
+        let (parent, node) = self.nodes[index];
+        if index == parent { String::new() } else { self.path(parent) + "/" + node.name() }
+    }
 }

@@ -9,7 +9,7 @@ use dtoolkit::Node;
 use dtoolkit::model::{DeviceTree, DeviceTreeNode};
 
 use super::board::{BoardTree, Console};
-use super::node::{self, Cells};
+use super::node::{self, Cells, Walk};
 use super::{FdtError, blob, cpus, gic};
 use crate::id::{CpuId, Mpidr, PhysRange};
 
@@ -18,6 +18,9 @@ pub const COMMAND_LINE_MAX: usize = 2047;
 
 /// INTIDs of shared peripheral interrupts.
 const SPIS: core::ops::Range<u32> = 32..1020;
+
+/// `uartclk` and `apb_pclk`.
+const PL011_CLOCKS: usize = 2;
 
 /// Fresh random numbers for a kernel that has no source of its own yet. They must come from a good source and serve
 /// one boot only.
@@ -170,11 +173,10 @@ impl PartitionTree<'_> {
         let mut reduced = gic::reduce(gic_node, cells, lowest, highest)?;
         node::set(&mut reduced, "phandle", gic_phandle(board)?);
         kept.insert(gic_path, reduced);
-        let nodes = node::walk(&board.tree.root);
         let is_timer = |node: &DeviceTreeNode| node::is_compatible(node, "arm,armv8-timer");
-        let timer = nodes.iter().find(|(_, node)| is_timer(node)).ok_or(FdtError::NoTimer)?;
-        check_wired(board, &timer.0)?;
-        kept.insert(timer.0.clone(), node::strip(timer.1, &KEPT_OF_TIMER));
+        let (path, timer) = Walk::new(&board.tree.root).find(is_timer).ok_or(FdtError::NoTimer)?;
+        check_wired(board, &path)?;
+        kept.insert(path, node::strip(timer, &KEPT_OF_TIMER));
         if let Some(console) = &board.console {
             self.keep_console(board, console, &mut kept)?;
         }
@@ -193,7 +195,11 @@ impl PartitionTree<'_> {
             Some(intid) => node::set(&mut node, "interrupts", spi(intid, interrupt_cells(board)?)),
             None => check_wired(board, &console.path)?,
         }
-        for phandle in node::bytes(original, "clocks").as_chunks().0 {
+        let (clocks, rest) = node::bytes(original, "clocks").as_chunks();
+        if clocks.len() > PL011_CLOCKS || !rest.is_empty() {
+            return Err(FdtError::ConsoleClock);
+        }
+        for phandle in clocks {
             let (path, clock) = find_clock(board, u32::from_be_bytes(*phandle))?;
             kept.insert(path, node::strip(clock, &KEPT_OF_CLOCK));
         }
@@ -251,8 +257,7 @@ fn prune(
 }
 
 fn find_gic(board: &BoardTree) -> Result<(String, &DeviceTreeNode), FdtError> {
-    let nodes = node::walk(&board.tree.root);
-    nodes.into_iter().find(|(_, node)| gic::is_gic(node)).ok_or(FdtError::NoInterruptController)
+    Walk::new(&board.tree.root).find(gic::is_gic).ok_or(FdtError::NoInterruptController)
 }
 
 /// The GIC's phandle, or a new one if nothing refers to it yet.
@@ -261,7 +266,7 @@ fn gic_phandle(board: &BoardTree) -> Result<u32, FdtError> {
         return Ok(phandle);
     }
     let mut highest = 0;
-    for (_, node) in node::walk(&board.tree.root) {
+    for node in Walk::new(&board.tree.root).iter() {
         highest = highest.max(node::number(node, "phandle")?.unwrap_or(0));
     }
     Ok(highest.checked_add(1).filter(|phandle| *phandle != u32::MAX).unwrap_or(1))
@@ -308,8 +313,7 @@ fn find_clock(board: &BoardTree, phandle: u32) -> Result<(String, &DeviceTreeNod
     let is_it = |node: &DeviceTreeNode| {
         node::is_compatible(node, "fixed-clock") && node::number(node, "phandle") == Ok(Some(phandle))
     };
-    let nodes = node::walk(&board.tree.root);
-    nodes.into_iter().find(|(_, node)| is_it(node)).ok_or(FdtError::ConsoleClock)
+    Walk::new(&board.tree.root).find(is_it).ok_or(FdtError::ConsoleClock)
 }
 
 fn psci() -> DeviceTreeNode {

@@ -91,6 +91,8 @@ pub enum Foreign {
         /// Length of the packed kernel in bytes.
         len: u32,
     },
+    /// Another EFI program, such as a unified kernel image.
+    Efi,
     /// An ELF file, such as `vmlinux`.
     Elf,
     /// An x86 `bzImage`.
@@ -121,6 +123,7 @@ impl Foreign {
             _ if at(0, &[0xd0, 0x0d, 0xfe, 0xed]) => Some(Self::DeviceTree),
             _ if at(0, &[0x27, 0x05, 0x19, 0x56]) => Some(Self::UImage),
             _ if at(X86_MAGIC_OFFSET, b"HdrS") => Some(Self::X86),
+            _ if at(0, b"MZ") => Some(Self::Efi),
             _ if at(ARM32_MAGIC_OFFSET, &ARM32_MAGIC.to_le_bytes()) => Some(Self::Arm32),
             _ => None,
         }
@@ -152,6 +155,10 @@ impl fmt::Display for Foreign {
             Self::EfiZboot { compression: None, .. } => {
                 f.write_str("an EFI zboot file; use the Image that it was made of")
             }
+            Self::Efi => f.write_str(
+                "an EFI program without an arm64 boot header; of a unified kernel image take the kernel: \
+                 objcopy -O binary -j .linux FILE Image",
+            ),
             Self::Elf => f.write_str("an ELF file; make an Image of it first: objcopy -O binary FILE Image"),
             Self::X86 => f.write_str("an x86 kernel; an arm64 kernel is needed"),
             Self::Arm32 => f.write_str("a 32-bit Arm kernel; an arm64 kernel is needed"),

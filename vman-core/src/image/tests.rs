@@ -85,7 +85,8 @@ fn other_files_are_refused_by_their_name() {
     x86[0x202..0x206].copy_from_slice(b"HdrS");
     let mut arm = [0; 64];
     arm[0x24..0x28].copy_from_slice(&0x016f_2818u32.to_le_bytes());
-    let cases: [(&[u8], &str); 5] = [
+    let cases: [(&[u8], &str); 6] = [
+        (b"MZ\0\0PE", "an EFI program"),
         (b"\x7fELF\x02", "an ELF file"),
         (&[0xd0, 0x0d, 0xfe, 0xed], "a device tree"),
         (&[0x27, 0x05, 0x19, 0x56], "a U-Boot uImage"),

@@ -2,18 +2,15 @@
 
 use super::{FileSource, ManagerError, PartitionManager};
 use crate::command::Deploy;
-use crate::device::{LoadImage, ManagerDevice, PartitionDevice as _, PartitionInfo, Segment};
+use crate::device::{HostInfo, LoadImage, ManagerDevice, PartitionDevice as _, PartitionInfo, Segment};
 use crate::error::Error;
-use crate::id::{ByteSize, PhysRange};
+use crate::fdt::{BoardTree, PartitionTree};
+use crate::id::{ByteSize, CpuId, Mpidr, PhysRange};
 use crate::image::{self, DEVICE_TREE_MAX, KernelImage, Layout};
 use crate::state::Operation;
 
-/// The longest kernel command line that arm64 Linux takes, its NUL included (`COMMAND_LINE_SIZE`).
-const COMMAND_LINE_MAX: usize = 2048;
-
 impl<D: ManagerDevice> PartitionManager<D> {
     pub(super) fn deploy(&self, args: &Deploy, source: &dyn FileSource) -> Result<(), Error> {
-        let command_line = checked_command_line(args.cmdline.as_deref())?;
         let partition = self.open(args.partition_id)?;
         let (_token, info) = self.begin(&partition, args.partition_id, Operation::Deploy)?;
         let files = Files::read(args, source, info.memory.size())?;
@@ -21,20 +18,51 @@ impl<D: ManagerDevice> PartitionManager<D> {
         let initrd = files.initrd.as_deref().unwrap_or_default();
         // Neither kernel nor initrd moves with the length of the device tree, which names the initrd's place.
         let places = image::layout(info.memory, &kernel, length(initrd), DEVICE_TREE_MAX.0)?;
-        let tree = self.device_tree(files.device_tree, &info, places.initrd, command_line)?;
+        let tree =
+            self.device_tree(files.device_tree.as_deref(), &info, places.initrd, args.cmdline.as_deref())?;
         let places = image::layout(info.memory, &kernel, length(initrd), length(&tree))?;
         Ok(partition.deploy(&load_image(info.memory, &places, &files.kernel, &tree, initrd))?)
     }
 
+    /// The tree that was given, with command line and initrd written into it, or one made from the board's. It holds
+    /// no random numbers: the driver loads the same tree again at a reboot.
     fn device_tree(
         &self,
-        given: Option<Vec<u8>>,
-        _info: &PartitionInfo,
-        _initrd: Option<PhysRange>,
-        _command_line: Option<&str>,
+        given: Option<&[u8]>,
+        info: &PartitionInfo,
+        initrd: Option<PhysRange>,
+        command_line: Option<&str>,
     ) -> Result<Vec<u8>, Error> {
-        given.ok_or_else(|| ManagerError::NeedsDaemon("device tree").into())
+        let host = self.device.host()?;
+        let tree = PartitionTree {
+            cpus: &affinities(&host, info),
+            memory: info.memory,
+            command_line,
+            initrd,
+            console_interrupt: None,
+            entropy: None,
+        };
+        match given {
+            Some(given) => Ok(tree.adopt(given)?),
+            None => Ok(tree.build(self.board_tree(&host)?)?),
+        }
     }
+
+    /// The board's own tree never changes, so it is read once.
+    fn board_tree(&self, host: &HostInfo) -> Result<&BoardTree, ManagerError> {
+        if let Some(tree) = self.board_tree.get() {
+            return Ok(tree);
+        }
+        let tree =
+            BoardTree::parse(&host.device_tree).map_err(|source| ManagerError::BoardTree { source })?;
+        Ok(self.board_tree.get_or_init(|| tree))
+    }
+}
+
+/// The partition's CPUs and their affinities.
+fn affinities(host: &HostInfo, info: &PartitionInfo) -> Vec<(CpuId, Mpidr)> {
+    let own = host.cpus.iter().filter(|cpu| info.cpus.contains(cpu.id));
+    own.map(|cpu| (cpu.id, cpu.mpidr)).collect()
 }
 
 /// What is deployed, as it was read.
@@ -76,14 +104,4 @@ fn load_image<'a>(
 
 fn length(data: &[u8]) -> u64 {
     u64::try_from(data.len()).unwrap_or(u64::MAX)
-}
-
-fn checked_command_line(text: Option<&str>) -> Result<Option<&str>, ManagerError> {
-    match text {
-        Some(text) if text.len() >= COMMAND_LINE_MAX => {
-            Err(ManagerError::CommandLine("has 2048 bytes or more"))
-        }
-        Some(text) if text.contains('\0') => Err(ManagerError::CommandLine("contains a NUL byte")),
-        other => Ok(other),
-    }
 }

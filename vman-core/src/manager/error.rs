@@ -1,11 +1,12 @@
 //! What the manager refuses before it asks the device.
 
 use crate::error::ErrorKind;
+use crate::fdt::FdtError;
 use crate::id::{ByteSize, PartitionId};
 use crate::state::{InvalidTransition, Operation};
 
 /// A rule that a command breaks.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManagerError {
     /// The partition's state or condition does not take the operation.
@@ -60,9 +61,12 @@ pub enum ManagerError {
     /// No board can ask an operating system to stop.
     #[error("Graceful shutdown is not supported; mode must be \"forced\"")]
     Graceful,
-    /// The kernel command line breaks a rule.
-    #[error("Argument cmdline {0}")]
-    CommandLine(&'static str),
+    /// The device gives a device tree of the board that is broken, so none can be made for a partition.
+    #[error("Board's own device tree is broken; give one with dtb")]
+    BoardTree {
+        /// What is wrong with it.
+        source: FdtError,
+    },
     /// The command needs vmand.
     #[error("{0} needs vmand: connect to its socket")]
     NeedsDaemon(&'static str),
@@ -78,8 +82,8 @@ impl ManagerError {
             | Self::Create { .. }
             | Self::Granule { .. }
             | Self::TimeoutRange(_)
-            | Self::ConsoleLength(_)
-            | Self::CommandLine(_) => ErrorKind::InvalidArgument,
+            | Self::ConsoleLength(_) => ErrorKind::InvalidArgument,
+            Self::BoardTree { .. } => ErrorKind::Internal,
             Self::Graceful | Self::NeedsDaemon(_) => ErrorKind::Unsupported,
         }
     }

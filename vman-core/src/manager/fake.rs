@@ -14,6 +14,7 @@ use crate::device::{
     HostInfo, LoadImage, ManagerDevice, MemoryInfo, PartitionDevice, PartitionInfo,
 };
 use crate::error::ErrorKind;
+use crate::fdt::BoardTreeBuilder;
 use crate::id::{ByteSize, CpuId, CpuSet, Mpidr, PartitionId, PhysAddr, PhysRange};
 use crate::state::{Condition, Next, Operation, PartitionState};
 
@@ -169,7 +170,13 @@ impl ManagerDevice for FakeDevice {
             secure_memory: MemoryInfo::default(),
             management_memory: GRANULE,
             granule: GRANULE,
-            device_tree: Vec::new(),
+            device_tree: BoardTreeBuilder::new(
+                "Fake",
+                usize::from(CPUS),
+                PhysRange::new(BASE, MEMORY).unwrap(),
+            )
+            .build()
+            .unwrap(),
         })
     }
 

@@ -14,6 +14,7 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 pub use error::ManagerError;
@@ -25,6 +26,7 @@ use crate::command::{
 };
 use crate::device::{ConsoleAction, ManagerDevice, PartitionDevice, PartitionInfo};
 use crate::error::Error;
+use crate::fdt::BoardTree;
 use crate::id::PartitionId;
 use crate::state::Operation;
 use under_way::{Token, UnderWay};
@@ -44,12 +46,13 @@ pub struct PartitionManager<D> {
     device: D,
     timeout: Duration,
     under_way: UnderWay,
+    board_tree: OnceLock<BoardTree>,
 }
 
 impl<D: ManagerDevice> PartitionManager<D> {
     /// A manager of `device`, which gets [`DEFAULT_TIMEOUT`] for an operation.
     pub fn new(device: D) -> Self {
-        Self { device, timeout: DEFAULT_TIMEOUT, under_way: UnderWay::default() }
+        Self { device, timeout: DEFAULT_TIMEOUT, under_way: UnderWay::default(), board_tree: OnceLock::new() }
     }
 
     /// Gives the device `timeout` for an operation.

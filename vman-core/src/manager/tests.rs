@@ -213,3 +213,70 @@ fn commands_of_the_daemon_say_so() {
         (ErrorKind::Unsupported, "image-list needs vmand: connect to its socket")
     );
 }
+
+/// Files by name.
+struct Shelf(Vec<(&'static str, Vec<u8>)>);
+
+impl FileSource for Shelf {
+    fn read(&self, reference: &str, limit: ByteSize) -> Result<Vec<u8>, FileError> {
+        let found = self.0.iter().find(|(name, _)| *name == reference);
+        let data = found.ok_or_else(|| FileError::NoImage(reference.into()))?.1.clone();
+        assert!(data.len() as u64 <= limit.0);
+        Ok(data)
+    }
+}
+
+fn kernel(size: u32) -> Vec<u8> {
+    let mut image = vec![0; 4096];
+    image[16..20].copy_from_slice(&size.to_le_bytes());
+    image[24] = 0b1010;
+    image[56..60].copy_from_slice(b"ARM\x64");
+    image
+}
+
+#[test]
+fn deployment_loads_kernel_tree_and_initrd_where_the_tree_says() {
+    let bench = Bench::in_state(PartitionState::Ready);
+    let shelf = Shelf(vec![("k", kernel(3 << 20)), ("i", b"ramdisk".to_vec())]);
+    let args = r#""id":1,"kernel":"k","initrd":"i","cmdline":"quiet""#;
+    bench.with(&shelf, &format!(r#"{{"command":"deploy","args":{{{args}}}}}"#)).unwrap();
+    let loaded = bench.device.loaded(PartitionId(1));
+    let offsets: Vec<_> = loaded.iter().map(|(offset, _)| offset >> 20).collect();
+    assert_eq!(offsets, [0, 4, 6]);
+    let text = String::from_utf8_lossy(&loaded[1].1);
+    assert!(text.contains("quiet") && text.contains("linux,initrd-start"), "{text}");
+    assert_eq!(loaded[2].1, b"ramdisk");
+    assert!(bench.run("query-partition", r#""id":1"#).unwrap().contains("DEPLOYED"));
+}
+
+#[test]
+fn tree_that_was_made_is_accepted_when_it_is_given() {
+    let bench = Bench::in_state(PartitionState::Ready);
+    let shelf = Shelf(vec![("k", kernel(1 << 20))]);
+    bench.with(&shelf, r#"{"command":"deploy","args":{"id":1,"kernel":"k"}}"#).unwrap();
+    let tree = bench.device.loaded(PartitionId(1))[1].1.clone();
+    bench.run("shutdown", r#""id":1"#).unwrap();
+    let shelf = Shelf(vec![("k", kernel(1 << 20)), ("d", tree), ("x", b"no tree".to_vec())]);
+    let refused =
+        bench.with(&shelf, r#"{"command":"deploy","args":{"id":1,"kernel":"k","dtb":"x"}}"#).unwrap_err();
+    assert_eq!(refused.0, ErrorKind::InvalidArgument);
+    bench
+        .with(&shelf, r#"{"command":"deploy","args":{"id":1,"kernel":"k","dtb":"d","cmdline":"debug"}}"#)
+        .unwrap();
+    assert!(String::from_utf8_lossy(&bench.device.loaded(PartitionId(1))[1].1).contains("debug"));
+}
+
+#[test]
+fn kernel_that_does_not_fit_leaves_the_partition_ready() {
+    let bench = Bench::in_state(PartitionState::Ready);
+    let shelf = Shelf(vec![("k", kernel(u32::MAX)), ("n", b"text".to_vec())]);
+    for (name, kind) in [("k", ErrorKind::NoResources), ("n", ErrorKind::InvalidArgument)] {
+        let line = format!(r#"{{"command":"deploy","args":{{"id":1,"kernel":"{name}"}}}}"#);
+        assert_eq!(bench.with(&shelf, &line).unwrap_err().0, kind);
+        let long = "x".repeat(3000);
+        let line =
+            format!(r#"{{"command":"deploy","args":{{"id":1,"kernel":"{name}","cmdline":"{long}"}}}}"#);
+        bench.with(&shelf, &line).unwrap_err();
+    }
+    bench.run("destroy-partition", r#""id":1"#).unwrap();
+}

@@ -45,6 +45,7 @@ pub const BASE_ALIGNMENT: ByteSize = ByteSize(2 << 20);
 
 /// The security state of a partition (Arm: Non-secure and Secure state).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
 pub enum World {
     /// A non-critical partition.
     #[default]

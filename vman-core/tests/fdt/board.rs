@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use vman_core::fdt::{BoardTree, BoardTreeBuilder, ReservedMemory};
-use vman_core::id::{CpuId, Mpidr};
+use vman_core::id::{CpuId, CpuSet, Mpidr};
 
 use crate::{boards, qemu_virt, range};
 
@@ -39,9 +39,19 @@ fn pool_and_console_of_a_built_board_are_read() {
         no_map: true,
     };
     assert_eq!(board.reserved, [pool]);
+    assert_eq!(board.pool(), [range(1100, 256)]);
     let console = board.console.unwrap();
     assert_eq!(console.path, "/serial@9000000");
     assert_eq!(console.options.as_deref(), Some("115200n8"));
+}
+
+#[test]
+fn cpus_are_selected_by_their_index() {
+    let board = BoardTree::parse(&qemu_virt()).unwrap();
+    let set = [3, 1].map(CpuId).into_iter().collect();
+    assert_eq!(board.select(set).unwrap(), [(CpuId(1), Mpidr(1)), (CpuId(3), Mpidr(3))]);
+    let error = board.select(CpuSet::first(5)).unwrap_err();
+    assert_eq!(error.to_string(), "Board's device tree has 4 CPUs and none with index 4");
 }
 
 #[test]

@@ -236,15 +236,35 @@ fn devices_that_are_not_wired_to_the_gic_are_refused() {
     assert_eq!(error(bus), FdtError::ForeignInterrupt { node: "/soc@0/uart@20000".into() });
 }
 
-/// Nodes in each other, the root being the first of them.
-fn chain(levels: usize) -> Vec<u8> {
-    let mut structure = vec![0, 0, 0, 1, 0, 0, 0, 0];
-    (1..levels).for_each(|_| structure.extend([0, 0, 0, 1, b'n', 0, 0, 0]));
-    (0..levels).for_each(|_| structure.extend([0, 0, 0, 2]));
-    structure.extend([0, 0, 0, 9]);
+/// A blob around a structure block without properties.
+fn frame(structure: &[u8]) -> Vec<u8> {
     let len = u32::try_from(structure.len()).unwrap();
     let header = [0xd00d_feed, 56 + len, 56, 56 + len, 40, 17, 16, 0, 0, len];
-    [cells(&header), vec![0; 16], structure].concat()
+    [cells(&header), vec![0; 16], structure.to_vec()].concat()
+}
+
+const ROOT: [u8; 8] = [0, 0, 0, 1, 0, 0, 0, 0];
+const LEAVE: [u8; 4] = [0, 0, 0, 2];
+const END: [u8; 4] = [0, 0, 0, 9];
+
+fn enter(name: &str) -> Vec<u8> {
+    let mut node = [&[0, 0, 0, 1], name.as_bytes(), &[0]].concat();
+    node.resize(node.len().next_multiple_of(4), 0);
+    node
+}
+
+/// Nodes in each other, the root being the first of them.
+fn chain(levels: usize) -> Vec<u8> {
+    frame(&[ROOT.to_vec(), enter("n").repeat(levels - 1), LEAVE.repeat(levels), END.to_vec()].concat())
+}
+
+/// `count` nodes at the end of a chain as deep as is allowed, every name as long as is allowed.
+fn comb(count: u32) -> Vec<u8> {
+    let depth = MAX_DEPTH - 2;
+    let leaf = |n| [enter(&format!("n{n:x}")), LEAVE.to_vec()].concat();
+    let stem = enter(&"x".repeat(31)).repeat(depth);
+    let leaves: Vec<u8> = (0..count).flat_map(leaf).collect();
+    frame(&[ROOT.to_vec(), stem, leaves, LEAVE.repeat(depth + 1), END.to_vec()].concat())
 }
 
 #[test]
@@ -253,4 +273,13 @@ fn nodes_too_deep_are_refused_and_the_stack_survives_the_deepest_blob_that_fits(
     assert_eq!(parse(MAX_DEPTH), FdtError::NoMemory);
     assert_eq!(parse(MAX_DEPTH + 1), FdtError::TooDeep);
     assert_eq!(parse(170_000), FdtError::TooDeep);
+}
+
+#[test]
+fn largest_blob_that_fits_gets_an_answer() {
+    let blob = comb(120_000);
+    assert!((1_900_000..2 << 20).contains(&blob.len()), "{}", blob.len());
+    assert_eq!(BoardTree::parse(&blob).unwrap_err(), FdtError::NoMemory);
+    let cpus = [(CpuId(0), Mpidr(0))];
+    assert_eq!(plain(&cpus, range(1024, 64)).adopt(&blob), Err(FdtError::NoCpus));
 }

@@ -14,7 +14,7 @@ use crate::cases::{Case, case};
 use crate::vectors;
 
 /// Random cases beside the committed vectors.
-const RANDOM_CASES: usize = 20_000;
+const RANDOM_CASES: usize = 10_000;
 
 /// The C program, compiled once with every warning as an error; `None`, with a line that says so, without a compiler.
 struct Filter {

@@ -221,9 +221,9 @@ impl ImageStore {
     pub fn delete(&self, digest: &str) -> Result<(), StoreError> {
         let digest = Digest::parse(digest).ok_or(StoreError::Digest)?;
         let path = self.file(&digest);
-        fs::remove_file(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => StoreError::NotFound(digest),
-            _ => StoreError::Io { path, source },
+        fs::remove_file(&path).map_err(|source| match is_missing(&source) {
+            true => StoreError::NotFound(digest),
+            false => StoreError::Io { path, source },
         })
     }
 
@@ -235,9 +235,9 @@ impl ImageStore {
         let wanted =
             Digest::parse(digest).ok_or_else(|| FileError::NoImage(vman_core::manager::shortened(digest)))?;
         let path = self.file(&wanted);
-        let file = open_options().open(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => FileError::NoImage(wanted.to_string()),
-            _ => FileError::Io { path: path.clone(), source },
+        let file = open_options().open(&path).map_err(|source| match is_missing(&source) {
+            true => FileError::NoImage(wanted.to_string()),
+            false => FileError::Io { path: path.clone(), source },
         })?;
         let data = read_regular(file, &path, limit)?;
         if Digest::of(&data) != wanted {
@@ -277,4 +277,8 @@ impl ImageStore {
     fn uploads(&self) -> MutexGuard<'_, Uploads> {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
 }

@@ -1,8 +1,11 @@
 //! `cargo xtask demo`: the layers at work, on real input.
 
 mod board;
+pub mod daemon;
+pub mod device_tree;
 mod partitions;
 pub mod transcript;
+pub mod vmanctl;
 
 use std::path::PathBuf;
 

@@ -42,6 +42,7 @@ const fn file(name: &'static str, path: &'static str, why: &'static str) -> Pack
 }
 
 const GCC: Package = program("gcc", "gcc", "compiles the C example and the C tests");
+const GXX: Package = program("g++", "g++", "compiles the C header as C++");
 const LIBC_DEV: Package = file("libc6-dev", "/usr/include/stdio.h", "headers for C programs");
 const DTC: Package = program("device-tree-compiler", "dtc", "checks generated device trees");
 const VALGRIND: Package = program("valgrind", "valgrind", "checks the C ABI for leaks and bad accesses");
@@ -70,7 +71,7 @@ impl Need {
     pub fn packages(self) -> &'static [Package] {
         match self {
             Need::Partitions => &[GCC, LIBC_DEV, DTC],
-            Need::Core => &[GCC, LIBC_DEV, DTC, VALGRIND, PKG_CONFIG],
+            Need::Core => &[GCC, GXX, LIBC_DEV, DTC, VALGRIND, PKG_CONFIG],
             Need::Board => &[QEMU, CROSS_GCC, CROSS_LIBC, DTC, CPIO, MAKE],
         }
     }

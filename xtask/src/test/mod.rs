@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::report::{Counts, Skip};
+use crate::report::{Counts, Show, Skip};
 use crate::setup::{self, packages::Need};
 use crate::skips::AllowList;
 use crate::stage::Recorder;
-use crate::{check, workspace};
+use crate::{check, skips, workspace};
 
 /// What `test` takes.
 #[derive(Debug, Args)]
@@ -94,7 +94,7 @@ pub fn run(args: &TestArgs) -> Result<ExitCode> {
         setup::ensure(&needs, args.yes)?;
     }
     let done: Vec<_> = stages.into_iter().map(|stage| run_stage(stage, depth)).collect();
-    let failed = summary(&done, &allowed);
+    let failed = summary(&done, &allowed, Show::Terminal);
     if depth == Depth::Full {
         let total = done.iter().map(|done| done.time).sum();
         full_run::record(&workspace::root(), &total_counts(&done), total, args.stage.as_slice())?;
@@ -125,7 +125,7 @@ fn select(names: &[String], depth: Depth) -> Result<Vec<&'static Stage>> {
 fn run_stage(stage: &'static Stage, depth: Depth) -> Done {
     println!("== stage {} (ceiling {} min)", stage.name, stage.ceiling.as_secs() / 60);
     let begin = Instant::now();
-    let mut recorder = Recorder::new(stage.name, stage.ceiling);
+    let mut recorder = Recorder::new(stage.name, stage.ceiling, Show::Terminal);
     if depth == Depth::Full {
         recorder.without_limit();
     }
@@ -148,26 +148,26 @@ fn total_counts(done: &[Done]) -> Counts {
     total
 }
 
-/// Prints the end of the run; tells whether it failed.
-fn summary(done: &[Done], allowed: &AllowList) -> bool {
+/// Shows the end of the run; tells whether it failed.
+fn summary(done: &[Done], allowed: &AllowList, show: Show) -> bool {
     let mut total = total_counts(done);
-    println!("\n== summary");
+    show.line("\n== summary");
     for done in done {
-        println!("   {:<8} {:>16}   {}", done.stage.name, time_beside_ceiling(done), done.counts);
+        let time = time_beside_ceiling(done);
+        show.line(&format!("   {:<8} {time:>16}   {}", done.stage.name, done.counts));
     }
     let skips: Vec<_> = done.iter().flat_map(|done| done.skips.iter().cloned()).collect();
     for skip in &skips {
-        println!("   skipped: {}: {}", skip.name, skip.reason);
+        show.line(&format!("   skipped: {}: {}", skip.name, skip.reason));
     }
-    let unexpected = allowed.unexpected(&skips);
-    for skip in &unexpected {
-        println!("   FAILED: {} was skipped and is not in {}", skip.name, crate::skips::FILE);
+    for skip in allowed.unexpected(&skips) {
+        show.line(&format!("   FAILED: {} was skipped and is not in {}", skip.name, skips::FILE));
         total.failed += 1;
         total.skipped -= 1;
     }
-    done.iter().flat_map(|done| &done.failures).for_each(|name| println!("   FAILED: {name}"));
-    println!("   {}", full_run::last(&workspace::root()));
-    println!("{total}");
+    done.iter().flat_map(|done| &done.failures).for_each(|name| show.line(&format!("   FAILED: {name}")));
+    show.line(&format!("   {}", full_run::last(&workspace::root())));
+    show.line(&total.to_string());
     total.failed > 0 || done.iter().any(|done| !done.failures.is_empty())
 }
 
@@ -192,6 +192,6 @@ mod tests {
         let skip = Skip { name: "x".into(), reason: "y".into() };
         let counts = Counts { passed: 1, failed: 0, skipped: 1 };
         let done = Done { stage: &STAGES[0], time: minutes(1), counts, failures: vec![], skips: vec![skip] };
-        assert!(summary(&[done], &AllowList::default()));
+        assert!(summary(&[done], &AllowList::default(), Show::Nothing));
     }
 }

@@ -1,0 +1,64 @@
+//! `vman.h` is what the sources say. `VMAN_BLESS=1 cargo test -p vman-ffi --test header` rewrites it.
+
+use std::path::{Path, PathBuf};
+
+fn generated() -> String {
+    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let config =
+        cbindgen::Config::from_file(crate_dir.join("cbindgen.toml")).expect("cbindgen.toml is sound");
+    let mut builder = cbindgen::Builder::new().with_config(config);
+    // Sources by name, in the order in which a reader meets them; no run of cargo is needed.
+    for module in MODULES {
+        builder = builder.with_src(crate_dir.join("src").join(format!("{module}.rs")));
+    }
+    let mut header = Vec::new();
+    builder.generate().expect("the sources can be read").write(&mut header);
+    String::from_utf8(header).expect("the sources are UTF-8")
+}
+
+/// Every module with something exported.
+const MODULES: [&str; 12] = [
+    "version",
+    "status",
+    "error",
+    "state",
+    "client",
+    "check",
+    "partition",
+    "query",
+    "console",
+    "image",
+    "event",
+    "plan",
+];
+
+fn committed() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../bindings/c/include/vman.h")
+}
+
+#[test]
+fn committed_header_is_what_the_sources_say() {
+    let header = generated();
+    if std::env::var_os("VMAN_BLESS").is_some() {
+        std::fs::write(committed(), &header).expect("the header can be written");
+    }
+    let committed = std::fs::read_to_string(committed()).expect("vman.h is committed");
+    assert!(
+        committed == header,
+        "vman.h is not what the sources say; run: VMAN_BLESS=1 cargo test -p vman-ffi --test header"
+    );
+}
+
+#[test]
+fn every_exported_function_is_in_the_header() {
+    let header = generated();
+    let sources =
+        std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).expect("there are sources");
+    for source in sources {
+        let text = std::fs::read_to_string(source.expect("readable").path()).expect("readable");
+        let exported = text.split("#[unsafe(no_mangle)]").skip(1).filter_map(|rest| rest.split("fn ").nth(1));
+        for name in exported.filter_map(|rest| rest.split('(').next()) {
+            assert!(header.contains(&format!("{name}(")), "{name} is not in vman.h");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What the tests of the C programs share: a small daemon on a thread, sockets that misbehave, and the build of the
+//! libraries and programs.
+
+pub(crate) mod build;
+pub(crate) mod fake;
+pub(crate) mod sockets;

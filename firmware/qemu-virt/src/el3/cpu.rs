@@ -10,8 +10,8 @@ use arm_sysregs::el1::registers::{
 };
 use arm_sysregs::el2::accessors as el2;
 use arm_sysregs::el2::registers::{
-    CnthctlEl2, CntvoffEl2, HcrEl2, IchHcrEl2, MdcrEl2, SpEl2, TpidrEl2, VbarEl2, VmpidrEl2, VpidrEl2, VtcrEl2,
-    VttbrEl2,
+    CnthctlEl2, CntvoffEl2, HcrEl2, IchHcrEl2, MdcrEl2, SpEl2, TpidrEl2, VbarEl2, VmpidrEl2, VpidrEl2,
+    VtcrEl2, VttbrEl2,
 };
 use firmware::Boot;
 use qemu_virt::memory_map::{EL2_BASE, EL2_STACK_SIZE, EL2_STACKS_BASE};

@@ -1,5 +1,6 @@
 //! Programs of the management partition: static, for arm64 Linux.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -29,7 +30,9 @@ pub fn build(name: &str) -> Result<PathBuf> {
 /// # Errors
 /// It does not build.
 pub fn ioctl_test() -> Result<PathBuf> {
-    let program = assets::target_dir().join("ioctl-test");
+    let directory = assets::target_dir();
+    fs::create_dir_all(&directory).with_context(|| format!("Cannot create {}", directory.display()))?;
+    let program = directory.join("ioctl-test");
     let source = workspace::root().join("kernel-driver/tests/ioctl_test.c");
     let mut compiler = Command::new("aarch64-linux-gnu-gcc");
     compiler.args(["-static", "-O2", "-s", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(source);

@@ -205,11 +205,11 @@ fn words_typed_at_the_prompt_are_obeyed() {
 fn suspended_guest_does_what_it_missed_when_it_goes_on() {
     let device = board();
     let partition = create(&device, &request(2));
-    deploy(&device, &partition, "sim.guest=poweroff sim.after_ms=30");
+    deploy(&device, &partition, "sim.guest=poweroff sim.after_ms=500");
     partition.control(Operation::Suspend, PATIENCE).unwrap();
     partition.console(ConsoleAction::Write { data: b"x" }).unwrap();
     let held = console(&partition);
-    std::thread::sleep(Duration::from_millis(90));
+    std::thread::sleep(Duration::from_millis(1000));
     assert_eq!(partition.info().unwrap().state, PartitionState::Suspended);
     assert_eq!(console(&partition), held, "a held guest prints nothing");
     partition.control(Operation::Restore, PATIENCE).unwrap();
@@ -324,7 +324,7 @@ fn thread_of_the_board_lives_only_while_something_is_due() {
     deploy(&device, &partition, "");
     assert_eq!(threads(), 0);
     partition.control(Operation::Shutdown, PATIENCE).unwrap();
-    deploy(&device, &partition, "sim.guest=poweroff sim.after_ms=50");
+    deploy(&device, &partition, "sim.guest=poweroff sim.after_ms=500");
     eventually(|| Some(()).filter(|()| threads() == 1));
     eventually(|| Some(()).filter(|()| partition.info().unwrap().state == PartitionState::Ready));
     eventually(|| Some(()).filter(|()| threads() == 0));

@@ -1,11 +1,16 @@
-//! Links only while the crates that the firmware stands on stay without std: std brings a panic handler of its own,
-//! and two of them are an error of the linker's language items (E0152).
+//! Fails to build as soon as something below pulls in `std` (E0152, two panic handlers) or an allocator (none is
+//! defined here).
 #![no_std]
+
+#[cfg(feature = "leak-alloc")]
+extern crate alloc;
+#[cfg(feature = "leak-std")]
+extern crate std;
 
 use core::panic::PanicInfo;
 
-pub use firmware;
-pub use vman_core;
+use firmware as _;
+use vman_core as _;
 
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {

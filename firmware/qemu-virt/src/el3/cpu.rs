@@ -6,7 +6,7 @@ use arm_sysregs::el0::accessors as el0;
 use arm_sysregs::el0::registers::{CntpCtlEl0, CntvCtlEl0, TpidrEl0, TpidrroEl0};
 use arm_sysregs::el1::accessors as el1;
 use arm_sysregs::el1::registers::{
-    IccAp1r0El1, IccIgrpen1El1, IccSreEl1, SctlrEl1, TpidrEl1, Ttbr0El1, Ttbr1El1, VbarEl1,
+    IccIgrpen1El1, IccSreEl1, SctlrEl1, TpidrEl1, Ttbr0El1, Ttbr1El1, VbarEl1,
 };
 use arm_sysregs::el2::accessors as el2;
 use arm_sysregs::el2::registers::{
@@ -123,10 +123,7 @@ fn prepare_el1() {
 pub(crate) fn scrub() {
     el0::write_cntv_ctl_el0(CntvCtlEl0::empty());
     el0::write_cntp_ctl_el0(CntpCtlEl0::empty());
-    // SAFETY: the partition's kernel does not run again on this CPU without a reset of all this.
-    unsafe {
-        el1::write_icc_ap1r0_el1(IccAp1r0El1::from_bits_retain(0));
-    }
+    gic::end_active_interrupts(current().index());
     el1::write_icc_igrpen1_el1(IccIgrpen1El1::empty());
     barrier();
     gic::scrub_redistributor(current().index());

@@ -1,5 +1,5 @@
 //! The kernel driver's C headers and this crate say the same of both interfaces: ioctl and SMC.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

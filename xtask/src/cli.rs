@@ -11,7 +11,7 @@ use crate::assets::{self, Asset};
 use crate::report::Show;
 use crate::setup::packages::Need;
 use crate::stage::Recorder;
-use crate::{bench, check, demo, setup, test};
+use crate::{bench, board, check, demo, setup, test};
 
 /// The one entry to every job of the repository.
 #[derive(Debug, Parser)]
@@ -42,6 +42,8 @@ enum Job {
         #[arg(long)]
         yes: bool,
     },
+    /// Run the emulated ARMv8 board.
+    Board(board::BoardArgs),
     /// Fetch things for arm64 into the cache, or say where they are.
     #[command(hide = true, subcommand)]
     Assets(AssetsJob),
@@ -77,6 +79,7 @@ impl Cli {
             Job::Test(args) => test::run(&args),
             Job::Check => Ok(run_checks()),
             Job::Setup { needs, yes } => set_up(&needs, yes).map(|()| ExitCode::SUCCESS),
+            Job::Board(args) => board::run(&args),
             Job::Assets(job) => job.run().map(|()| ExitCode::SUCCESS),
         }
     }

@@ -54,6 +54,8 @@ pub const WAKER_PROCESSOR_SLEEP: u32 = 1 << 1;
 pub const WAKER_CHILDREN_ASLEEP: u32 = 1 << 2;
 /// Redistributor identification and type, 64 bits.
 pub const GICR_TYPER: u64 = 0x8;
+/// `GICR_TYPER`: the last redistributor of the row.
+pub const TYPER_LAST: u64 = 1 << 4;
 /// The redistributor's frame of SGIs and PPIs, behind the control frame.
 pub const GICR_SGI_FRAME: u64 = 0x1_0000;
 /// Identification registers at the end of each frame.

@@ -103,5 +103,6 @@ pub const SECURE_GPIO_BASE: u64 = 0x090b_0000;
 pub const EVENT_SPI: u32 = 100;
 /// `compatible` of the device-tree node of the vManager service.
 pub const VMANAGER_COMPATIBLE: &str = "aivirt,vmanager";
-/// SPI of the virtual console of slot 0; slot n has the n-th behind it.
+/// SPI of the virtual console of a partition whose lowest CPU is CPU 0; CPU n has the n-th behind it. The same node's
+/// `console-interrupts` holds the INTID (SPI + 32) of the first.
 pub const CONSOLE_SPI: u32 = 104;

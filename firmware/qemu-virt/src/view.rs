@@ -6,7 +6,7 @@ use vman_core::abi::console;
 use vman_core::abi::smc::Counter;
 
 use crate::memory_map::{
-    CONSOLE_SIZE, CONSOLE_SPI, CONSOLES_BASE, EL2_DATA_BASE, EL2_DATA_SIZE, MAX_PARTITIONS,
+    CONSOLE_SIZE, CONSOLE_SPI, CONSOLES_BASE, EL2_DATA_BASE, EL2_DATA_SIZE, MAX_CPUS, MAX_PARTITIONS,
 };
 
 /// One partition slot. Every field is an atomic, so that any content of the memory is a valid value and both exception
@@ -58,6 +58,12 @@ impl PartitionView {
         Self::counter_index(counter).map(|index| self.counters[index].load(Ordering::Relaxed))
     }
 
+    /// INTID of the virtual console.
+    pub fn console_interrupt(&self) -> Option<u32> {
+        let lowest = self.cpus.load(Ordering::Relaxed).trailing_zeros();
+        u16::try_from(lowest).ok().filter(|cpu| usize::from(*cpu) < MAX_CPUS).map(console_interrupt)
+    }
+
     /// Back to the state of a partition that was just made.
     pub fn reset(&self, cpus: u64) {
         self.cpus.store(cpus, Ordering::Relaxed);
@@ -74,11 +80,15 @@ impl PartitionView {
     }
 }
 
-/// INTID of the virtual console of a slot.
-pub const fn console_interrupt(slot: usize) -> u32 {
-    #[allow(clippy::cast_possible_truncation, reason = "slots are few")]
-    let slot = slot as u32;
-    crate::gic::FIRST_SPI + CONSOLE_SPI + slot
+/// INTID of the virtual console of a partition whose lowest CPU is `cpu`.
+pub const fn console_interrupt(cpu: u16) -> u32 {
+    crate::gic::FIRST_SPI + CONSOLE_SPI + cpu as u32
+}
+
+/// The CPU whose console interrupt this is.
+pub fn console_of(intid: u64) -> Option<u64> {
+    let first = u64::from(console_interrupt(0));
+    (first..first + MAX_CPUS as u64).contains(&intid).then(|| intid - first)
 }
 
 /// The console ring of a slot (layout: `vman_core::abi::console`).

@@ -1,10 +1,11 @@
 //! The table of promises.
 
-use crate::{Case, life, refusals};
+use crate::{Case, isolation, life, refusals};
 
 /// Every case, in the order in which they run: cheap ones first.
 pub(crate) const ALL: &[Case] = &[
     ("host_tells_cpus_memory_and_model", |board| refusals::host(&board)),
+    ("hostile_arguments_are_refused_with_their_errno", |board| refusals::hostile(&board)),
     ("bad_requests_are_refused_and_named", |board| refusals::bad_requests(&board)),
     ("created_partition_is_ready_and_has_what_was_asked", |board| refusals::created(&board)),
     ("names_and_uuids_are_unique", |board| refusals::unique(&board)),
@@ -22,5 +23,14 @@ pub(crate) const ALL: &[Case] = &[
     ("second_operation_is_told_busy_and_queries_do_not_wait", |board| life::busy(&board)),
     ("queue_that_overflows_says_how_much_is_lost", |board| life::overflow(&board)),
     ("two_partitions_run_at_the_same_time", |board| life::two(&board)),
+    ("memory_of_a_deployed_partition_is_hidden_from_the_management_partition", |board| {
+        isolation::hidden(&board)
+    }),
+    ("destroyed_partition_leaves_zeros", |board| isolation::scrubbed(&board)),
+    ("partition_cannot_read_foreign_memory_and_survives_the_attempt", |board| isolation::foreign(&board)),
+    ("cpu_that_was_torn_out_gets_interrupts_again", |board| isolation::torn_out(&board)),
+    ("partition_turns_its_own_cpus_off_and_on", |board| isolation::hotplug(&board)),
+    ("program_of_a_partition_writes_to_the_console", |board| isolation::terminal(&board)),
+    ("firmware_counts_traps", |board| isolation::counters(&board)),
     ("partition_outlives_the_driver_and_is_adopted", |board| life::adopted(board)),
 ];

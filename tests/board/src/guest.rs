@@ -110,12 +110,17 @@ impl Guest {
 
     /// Waits until the console says `text`.
     pub(crate) fn wait_for(&mut self, text: &str) -> Kept {
+        self.read_until(text).map(drop)
+    }
+
+    /// As [`Guest::wait_for`]; answers everything up to there.
+    pub(crate) fn read_until(&mut self, text: &str) -> Result<String, Broken> {
         let begin = Instant::now();
         let mut seen = String::new();
         while begin.elapsed() < BOOT {
             seen.push_str(&self.output()?);
             if seen.contains(text) {
-                return Ok(());
+                return Ok(seen);
             }
             sleep(PAUSE);
         }

@@ -11,17 +11,20 @@ use vman_core::state::{Operation, PartitionState};
 use crate::guest::{Guest, TIMEOUT, request, wait_for_event};
 use crate::{Kept, ensure, must};
 
-const QUIET: &str = "earlycon=pl011,0x9000000 console=ttyAMA0 loglevel=7 panic=-1";
+/// Command line of a kernel whose messages all reach the console.
+pub(crate) const QUIET: &str = "earlycon=pl011,0x9000000 console=ttyAMA0 loglevel=7 panic=-1";
 const UP: &str = "GUEST-UP";
 
-fn up(board: &CharDevice, cores: u32, more: &str) -> Result<Guest, String> {
+/// A partition whose Linux has come up.
+pub(crate) fn up(board: &CharDevice, cores: u32, more: &str) -> Result<Guest, String> {
     let mut guest = Guest::create(board, &request(cores))?;
     guest.deploy(board, &format!("{QUIET} {more}"))?;
     guest.wait_for(UP)?;
     Ok(guest)
 }
 
-fn end(guest: &Guest) -> Kept {
+/// Shuts it down and destroys it.
+pub(crate) fn end(guest: &Guest) -> Kept {
     guest.control(Operation::Shutdown)?;
     guest.control(Operation::Destroy)
 }

@@ -1,12 +1,15 @@
 //! Runs on the board, in the management partition: /boot/Image and /boot/guest.cpio must be there.
 //!
-//! The promises of the kernel driver, tried on a real board through [`CharDevice`]. Prints `T name ok` or
-//! `T name fail: why` for each, and ends with status 1 if one is broken. Names given as arguments select cases.
+//! The promises of firmware and kernel driver, tried on a real board through [`CharDevice`]. Prints `T name ok` or
+//! `T name fail: why` for each, `T-END n` behind n of them, and ends with status 1 if one is broken. Names given as
+//! arguments select cases; `--demo` shows the life of a partition to people instead.
 
 mod cases;
 mod guest;
+mod isolation;
 mod life;
 mod refusals;
+mod show;
 
 use std::process::ExitCode;
 
@@ -36,6 +39,7 @@ pub(crate) fn ensure(condition: bool, otherwise: impl FnOnce() -> Broken) -> Kep
 
 fn run(cases: &[Case], wanted: &[String]) -> Result<bool, DeviceError> {
     let mut all_kept = true;
+    let mut count = 0;
     for (name, case) in cases.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|w| w == name))
     {
         let board = CharDevice::open(CharDevice::PATH)?;
@@ -48,12 +52,17 @@ fn run(cases: &[Case], wanted: &[String]) -> Result<bool, DeviceError> {
             }
         }
         guest::clear();
+        count += 1;
     }
+    println!("T-END {count}");
     Ok(all_kept)
 }
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if wanted == ["--demo"] {
+        return show::life_of_a_partition();
+    }
     match run(cases::ALL, &wanted) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

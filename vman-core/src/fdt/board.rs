@@ -49,6 +49,9 @@ pub struct BoardTree {
     pub reserved: Vec<ReservedMemory>,
     /// The console, if it is a PL011.
     pub console: Option<Console>,
+    /// First INTID of the partitions' virtual consoles, if the firmware has interrupts for them
+    /// (`/firmware/vmanager`, `console-interrupts`): CPU n's stands n behind it.
+    pub console_interrupts: Option<u32>,
 }
 
 impl BoardTree {
@@ -70,6 +73,7 @@ impl BoardTree {
             secure_memory: memory_of_secure_world(root)?,
             reserved: reserved(root)?,
             console: console(&tree)?,
+            console_interrupts: console_interrupts(&tree)?,
             tree,
         })
     }
@@ -135,6 +139,13 @@ fn reserved(root: &DeviceTreeNode) -> Result<Vec<ReservedMemory>, FdtError> {
         }));
     }
     Ok(found)
+}
+
+fn console_interrupts(tree: &DeviceTree) -> Result<Option<u32>, FdtError> {
+    match tree.find_node("/firmware/vmanager") {
+        Some(vmanager) => node::number(vmanager, "console-interrupts"),
+        None => Ok(None),
+    }
 }
 
 fn first_compatible(node: &DeviceTreeNode) -> String {

@@ -50,8 +50,8 @@ pub struct PartitionTree<'a> {
     pub command_line: Option<&'a str>,
     /// The initial ramdisk. `None`: none, also if the tree that is adopted names one.
     pub initrd: Option<PhysRange>,
-    /// INTID of the console's interrupt, if the isolation layer gives the partition's console another one than the
-    /// board's console has.
+    /// INTID of the console's interrupt, if it is neither the one that the board's tree gives the consoles of
+    /// partitions ([`BoardTree::console_interrupts`]) nor the one of the board's own console.
     pub console_interrupt: Option<u32>,
     /// Random numbers for the kernel.
     pub entropy: Option<Entropy>,
@@ -191,7 +191,7 @@ impl PartitionTree<'_> {
     ) -> Result<(), FdtError> {
         let Some(original) = board.tree.find_node(&console.path) else { return Ok(()) };
         let mut node = node::strip(original, &KEPT_OF_CONSOLE);
-        match self.console_interrupt {
+        match self.console_interrupt.or_else(|| self.interrupt_of_board(board)) {
             Some(intid) => node::set(&mut node, "interrupts", spi(intid, interrupt_cells(board)?)),
             None => check_wired(board, &console.path)?,
         }
@@ -205,6 +205,12 @@ impl PartitionTree<'_> {
         }
         kept.insert(console.path.clone(), node);
         Ok(())
+    }
+
+    /// A virtual console's interrupt goes with the partition's lowest CPU.
+    fn interrupt_of_board(&self, board: &BoardTree) -> Option<u32> {
+        let lowest = self.cpus.iter().map(|(cpu, _)| *cpu).min()?;
+        board.console_interrupts?.checked_add(u32::from(lowest.0)).filter(|intid| SPIS.contains(intid))
     }
 
     fn cpu_nodes(&self, board: &BoardTree) -> Result<DeviceTreeNode, FdtError> {

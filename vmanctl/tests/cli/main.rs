@@ -5,6 +5,8 @@ mod choice;
 mod fake;
 mod generated;
 mod json;
+mod life;
+mod real;
 mod refusals;
 mod spelling;
 mod streams;

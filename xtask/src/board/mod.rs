@@ -1,5 +1,151 @@
-//! The emulated ARMv8 board: what runs on it and how it is built.
+//! `cargo xtask board`: the emulated ARMv8 board — firmware, management partition with its Linux, and partitions.
+//!
+//! QEMU stands for the board. The firmware is built from `firmware/qemu-virt`, the kernel is Debian's, unmodified; the
+//! root file system of the management partition is made here and holds nothing that the repository does not name.
 
+mod device_tree;
+mod firmware;
 pub mod initramfs;
+#[allow(dead_code, unreachable_pub, reason = "the firmware uses the rest of it")]
+#[path = "../../../firmware/qemu-virt/src/memory_map.rs"]
+mod memory_map;
 pub mod module;
+mod qemu;
+mod report;
 pub mod userspace;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+
+use crate::apt::Series;
+use crate::setup::{self, packages::Need};
+use crate::{assets, workspace};
+
+use initramfs::Extras;
+pub use qemu::Machine;
+pub use report::Report;
+
+/// The longest time that the tests on the board may take: emulation on a loaded machine is slow.
+const TEST_LIMIT: Duration = Duration::from_secs(600);
+
+/// The program of the tests, from `tests/board`.
+const SUITE: &str = "board-suite";
+/// Command line of the management partition's kernel. Without an early console a kernel that stops early says nothing.
+const COMMAND_LINE: &str = "console=ttyAMA0 earlycon=pl011,0x9000000 panic=-1 loglevel=4";
+
+/// What `board` takes.
+#[derive(Debug, Args)]
+pub struct BoardArgs {
+    #[command(subcommand)]
+    job: BoardJob,
+    /// CPU model of the emulated board.
+    #[arg(long, default_value = memory_map::QEMU_CPU, global = true)]
+    cpu: String,
+    /// Series of Debian whose kernel runs.
+    #[arg(long, value_enum, default_value_t, global = true)]
+    kernel_series: Series,
+    /// Install missing packages without asking.
+    #[arg(long, global = true)]
+    yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum BoardJob {
+    /// Boot the board to a shell of the management partition (leave with `poweroff -f`, or Ctrl-A X).
+    Up,
+    /// Run the life cycle of partitions on the board.
+    Test,
+    /// Build the firmware and print the sizes of its images.
+    Firmware,
+}
+
+/// What the management partition does after it has booted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Job {
+    /// Gives a shell, with vmand running.
+    Shell,
+    /// Runs the tests, then turns the board off.
+    Test,
+    /// Shows the life of a partition, then turns the board off.
+    Demo,
+}
+
+impl Job {
+    fn extras(self) -> Extras {
+        let script = match self {
+            Self::Shell => return Extras::default(),
+            Self::Test => SUITE.to_owned(),
+            Self::Demo => format!("{SUITE} --demo"),
+        };
+        Extras { script: Some(format!("#!/bin/sh\n{script}\n")), programs: vec![SUITE], bare: true }
+    }
+}
+
+/// Does the job.
+///
+/// # Errors
+/// Something that the board is made of cannot be built or fetched, or QEMU fails.
+pub fn run(args: &BoardArgs) -> Result<ExitCode> {
+    setup::ensure(&[Need::Board], args.yes)?;
+    if matches!(args.job, BoardJob::Firmware) {
+        firmware::build()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let job = if matches!(args.job, BoardJob::Test) { Job::Test } else { Job::Shell };
+    let machine = assemble(job, &args.cpu, args.kernel_series)?;
+    if job == Job::Shell {
+        return machine.interactive().map(|()| ExitCode::SUCCESS);
+    }
+    Ok(if test(&machine)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds everything that the board is made of.
+///
+/// # Errors
+/// A part cannot be built or fetched.
+pub fn assemble(job: Job, cpu: &str, series: Series) -> Result<Machine> {
+    let firmware = firmware::build()?;
+    let kernel = assets::kernel(series)?;
+    let initramfs = directory()?.join("initramfs.cpio");
+    initramfs::management(series, &job.extras(), &initramfs)?;
+    let initramfs_size = fs::metadata(&initramfs)?.len();
+    let blank = qemu::device_tree(cpu, &firmware)?;
+    let tree = device_tree::for_management(&blank, initramfs_size, COMMAND_LINE)?;
+    let tree = write("management.dtb", &tree)?;
+    Ok(Machine { cpu: cpu.to_owned(), firmware, kernel: kernel.image, device_tree: tree, initramfs })
+}
+
+/// Runs the tests on the board and prints their results; tells whether all passed.
+fn test(machine: &Machine) -> Result<bool> {
+    let mut report = Report::default();
+    let run = machine.run(TEST_LIMIT, |line| {
+        if let Some(result) = report.line(line) {
+            println!("{result}");
+        }
+    });
+    let failure = report.failure(run.err());
+    if let Some(why) = &failure {
+        report.print_log(&machine.firmware_log());
+        println!("FAILED: {why}");
+    }
+    println!("{}", report.closing_line());
+    Ok(failure.is_none())
+}
+
+/// Folder of everything that is made for the board.
+fn directory() -> Result<PathBuf> {
+    let directory = workspace::target_dir().join("board");
+    fs::create_dir_all(&directory).with_context(|| format!("Cannot create {}", directory.display()))?;
+    Ok(directory)
+}
+
+fn write(name: &str, content: &[u8]) -> Result<PathBuf> {
+    let path = directory()?.join(name);
+    fs::write(&path, content).with_context(|| format!("Cannot write {}", path.display()))?;
+    Ok(path)
+}

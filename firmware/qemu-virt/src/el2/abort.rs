@@ -2,9 +2,7 @@
 
 use arm_sysregs::el2::accessors::{read_elr_el2, read_far_el2, read_hpfar_el2};
 use arm_sysregs::el2::registers::EsrEl2;
-use qemu_virt::memory_map::{
-    GICD_BASE, GICD_SIZE, GICR_BASE, GICR_STRIDE, MAX_CPUS, UART_BASE, UART_SIZE,
-};
+use qemu_virt::memory_map::{GICD_BASE, GICD_SIZE, GICR_BASE, GICR_STRIDE, MAX_CPUS, UART_BASE, UART_SIZE};
 use vman_core::abi::smc::{Counter, FaultReason};
 
 use crate::{Frame, Partition, distributor, inject, redistributor, report, skip_instruction, uart};
@@ -72,7 +70,8 @@ impl Target {
 
 /// The device that answers: what a load reads (0 for a store), `None` if there is none.
 fn emulate(partition: Partition, access: Access) -> Option<u64> {
-    let within = |base: u64, size: u64| access.address >= base && access.address - base <= size - access.width;
+    let within =
+        |base: u64, size: u64| access.address >= base && access.address - base <= size - access.width;
     if !access.address.is_multiple_of(access.width) {
         None
     } else if within(GICD_BASE, GICD_SIZE) {
@@ -80,7 +79,7 @@ fn emulate(partition: Partition, access: Access) -> Option<u64> {
         Some(distributor::access(partition, Access { address: access.address - GICD_BASE, ..access }))
     } else if within(GICR_BASE, GICR_STRIDE * MAX_CPUS as u64) {
         partition.view.count(Counter::DistributorTraps);
-        redistributor::access(Access { address: access.address - GICR_BASE, ..access })
+        redistributor::access(partition, Access { address: access.address - GICR_BASE, ..access })
     } else if within(UART_BASE, UART_SIZE) && !partition.is_management() {
         partition.view.count(Counter::ConsoleTraps);
         Some(uart::access(partition, Access { address: access.address - UART_BASE, ..access }))

@@ -6,7 +6,8 @@ use qemu_virt::gic::{
     FIRST_SPI, GICD_ICFGR, GICD_IGROUPR, GICD_IGRPMODR, GICD_IPRIORITYR, GICD_IROUTER, GICD_IROUTER_END,
     GICD_ISENABLER, GICD_ITARGETSR, GICD_NSACR, distributor,
 };
-use qemu_virt::memory_map::{CONSOLE_SPI, MAX_CPUS, MAX_PARTITIONS};
+use qemu_virt::memory_map::MAX_CPUS;
+use qemu_virt::view::console_of;
 
 use crate::Partition;
 use crate::abort::Access;
@@ -40,7 +41,10 @@ fn read(offset: u64, width: u64) -> u64 {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "the access is as wide as the value that its syndrome gave")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the access is as wide as the value that its syndrome gave"
+)]
 fn write(offset: u64, width: u64, value: u64) {
     let gic = distributor();
     match width {
@@ -51,42 +55,41 @@ fn write(offset: u64, width: u64, value: u64) {
     }
 }
 
-/// Whose interrupt it is: every slot has its console's, the management partition the rest.
-fn owner(intid: u64) -> Option<usize> {
-    const CONSOLES: u64 = (FIRST_SPI + CONSOLE_SPI) as u64;
-    match intid {
-        0..32 | SPI_END.. => None,
-        _ if (CONSOLES + 1..CONSOLES + MAX_PARTITIONS as u64).contains(&intid) => {
-            usize::try_from(intid - CONSOLES).ok()
-        }
-        _ => Some(0),
+/// Whether the interrupt is the partition's: those of consoles go with their CPU, the rest is the management partition's.
+fn is_own(partition: Partition, intid: u64) -> bool {
+    match console_of(intid) {
+        Some(cpu) => partition.view.cpus.load(Ordering::Relaxed) >> cpu & 1 == 1,
+        None => partition.is_management() && (u64::from(FIRST_SPI)..SPI_END).contains(&intid),
     }
 }
 
-/// Bits of an access that belong to interrupts of the slot, if the register holds `bits` bits per INTID from `first` on.
-fn own_bits(slot: usize, first: u64, bits: u64, width: u64) -> u64 {
+/// Bits of an access that belong to own interrupts, if the register holds `bits` bits per INTID from `first` on.
+fn own_bits(partition: Partition, first: u64, bits: u64, width: u64) -> u64 {
     let fields = 8 * width / bits;
     let field = u64::MAX >> (64 - bits);
-    (0..fields).filter(|index| owner(first + index) == Some(slot)).fold(0, |mask, index| mask | field << (index * bits))
+    (0..fields)
+        .filter(|index| is_own(partition, first + index))
+        .fold(0, |mask, index| mask | field << (index * bits))
 }
 
 fn store(partition: Partition, access: Access, value: u64) {
     let (offset, width) = (access.address, access.width);
-    let slot = partition.slot;
     match offset {
-        SETSPI_FIRST..SETSPI_END if owner(value & 0x3ff) == Some(slot) => write(offset, width, value),
+        SETSPI_FIRST..SETSPI_END if is_own(partition, value & 0x3ff) => write(offset, width, value),
         SETSPI_FIRST..SETSPI_END => {}
         0..GICD_IGROUPR if partition.is_management() => write(offset, width, value),
         GICD_IGROUPR..GICD_ISENABLER | GICD_IGRPMODR..GICD_NSACR => {}
         GICD_ISENABLER..GICD_IPRIORITYR => {
             let first = offset % BIT_ARRAY * 8;
             // Each of these acts on the bits that are one.
-            write(offset, width, value & own_bits(slot, first, 1, width));
+            write(offset, width, value & own_bits(partition, first, 1, width));
         }
         GICD_IPRIORITYR..GICD_ITARGETSR => {
-            merge(access, value, own_bits(slot, offset - GICD_IPRIORITYR, 8, width));
+            merge(access, value, own_bits(partition, offset - GICD_IPRIORITYR, 8, width));
         }
-        GICD_ICFGR..GICD_IGRPMODR => merge(access, value, own_bits(slot, (offset - GICD_ICFGR) * 4, 2, width)),
+        GICD_ICFGR..GICD_IGRPMODR => {
+            merge(access, value, own_bits(partition, (offset - GICD_ICFGR) * 4, 2, width))
+        }
         GICD_IROUTER..GICD_IROUTER_END => route(partition, access, value),
         _ => {}
     }
@@ -104,7 +107,7 @@ fn merge(access: Access, value: u64, mask: u64) {
 fn route(partition: Partition, access: Access, value: u64) {
     let intid = (access.address - GICD_IROUTER) / 8;
     let own_cpu = value < MAX_CPUS as u64 && partition.view.cpus.load(Ordering::Relaxed) >> value & 1 == 1;
-    if access.width == 8 && own_cpu && owner(intid) == Some(partition.slot) {
+    if access.width == 8 && own_cpu && is_own(partition, intid) {
         write(access.address, access.width, value);
     }
 }

@@ -4,7 +4,7 @@
 use core::sync::atomic::Ordering;
 
 use qemu_virt::gic::pend;
-use qemu_virt::view::{Ring, console_interrupt};
+use qemu_virt::view::Ring;
 
 use crate::Partition;
 use crate::abort::Access;
@@ -86,8 +86,8 @@ impl Uart {
             }
             _ => return,
         }
-        if self.masked() != 0 {
-            pend(console_interrupt(self.partition.slot));
+        if let Some(interrupt) = view.console_interrupt().filter(|_| self.masked() != 0) {
+            pend(interrupt);
         }
     }
 }

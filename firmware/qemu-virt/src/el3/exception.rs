@@ -125,11 +125,13 @@ fn unexpected(frame: &mut Frame) {
 /// The partition is faulted; this CPU never goes back to it.
 fn fault(reason: FaultReason, address: u64, program_counter: u64) -> ! {
     let cpu = cpu::current();
+    crate::log::line(format_args!(
+        "CPU {cpu}: {} fault at {address:#x}, program counter {program_counter:#x}",
+        reason.name()
+    ));
     platform::with(|monitor, board| monitor.on_fault(cpu, reason, address, program_counter, board));
-    loop {
+    while platform::with(|monitor, board| monitor.on_kick(cpu, board)) != Kick::Park {
         gic::wait_for_kick();
-        if platform::with(|monitor, board| monitor.on_kick(cpu, board)) == Kick::Park {
-            leave()
-        }
     }
+    leave()
 }

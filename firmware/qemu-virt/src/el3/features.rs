@@ -5,9 +5,7 @@ use arm_sysregs::el1::accessors::{
     read_id_aa64mmfr3_el1, read_id_aa64pfr0_el1, read_id_aa64pfr1_el1,
 };
 use arm_sysregs::el2::accessors as el2;
-use arm_sysregs::el2::registers::{
-    CptrEl2, HcrEl2, HcrxEl2, HfgitrEl2, HfgrtrEl2, HfgwtrEl2,
-};
+use arm_sysregs::el2::registers::{CptrEl2, HcrEl2, HcrxEl2, HfgitrEl2, HfgrtrEl2, HfgwtrEl2};
 use arm_sysregs::el3::accessors as el3;
 use arm_sysregs::el3::registers::{CptrEl3, MdcrEl3, ScrEl3, ZcrEl3};
 use arm_sysregs::read_write_sysreg;
@@ -62,7 +60,8 @@ pub(crate) fn hcr() -> HcrEl2 {
 pub(crate) fn open() {
     let sve = read_id_aa64pfr0_el1().is_feat_sve_present();
     let sme = read_id_aa64pfr1_el1().is_feat_sme_present();
-    let trapped = if sve { CptrEl3::EZ } else { CptrEl3::empty() } | if sme { CptrEl3::ESM } else { CptrEl3::empty() };
+    let trapped =
+        if sve { CptrEl3::EZ } else { CptrEl3::empty() } | if sme { CptrEl3::ESM } else { CptrEl3::empty() };
     let opened = if sve { CPTR_EL2_TZ } else { 0 } | if sme { CPTR_EL2_TSM } else { 0 };
     // SAFETY: lower levels do not run now; EL3 itself uses neither floating point nor vectors.
     unsafe {

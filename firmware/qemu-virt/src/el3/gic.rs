@@ -9,7 +9,7 @@ use arm_sysregs::el3::registers::IccSreEl3;
 use qemu_virt::gic::{
     CTLR_ARE_NS, CTLR_ARE_S, CTLR_ENABLE_GRP0, CTLR_ENABLE_GRP1NS, CTLR_ENABLE_GRP1S, CTLR_RWP, FIRST_SPI,
     GICD_CTLR, GICD_ICACTIVER, GICD_ICENABLER, GICD_ICPENDR, GICD_IGROUPR, GICD_IGRPMODR, GICD_IPRIORITYR,
-    GICD_IROUTER, GICD_ISENABLER, GICD_TYPER, GICR_SGI_FRAME, GICR_TYPER, GICR_WAKER, KICK_SGI,
+    GICD_IROUTER, GICD_ISENABLER, GICD_TYPER, GICR_SGI_FRAME, GICR_TYPER, GICR_WAKER, KICK_SGI, TYPER_LAST,
     WAKER_CHILDREN_ASLEEP, WAKER_PROCESSOR_SLEEP, bit, distributor, redistributor,
 };
 use qemu_virt::memory_map::MAX_CPUS;
@@ -29,8 +29,6 @@ const PRIORITY_MASK_NON_SECURE: u64 = 0x80;
 const NON_SECURE_PRIVATE: u32 = 0xffff_00ff;
 /// Highest priority.
 const KICK_PRIORITY: u8 = 0;
-/// `GICR_TYPER`: the last redistributor of the row.
-const TYPER_LAST: u64 = 1 << 4;
 
 /// Number of CPUs: redistributors in a row until the last.
 pub(crate) fn count_cpus() -> usize {

@@ -26,7 +26,11 @@ global_asm!(include_str!("entry.S"));
 #[unsafe(no_mangle)]
 extern "C" fn el3_main() -> ! {
     if cpu::is_boot_cpu() {
-        log::line(format_args!("vManager firmware {}: {} CPUs", env!("CARGO_PKG_VERSION"), platform::cpu_count()));
+        log::line(format_args!(
+            "vManager firmware {}: {} CPUs",
+            env!("CARGO_PKG_VERSION"),
+            platform::cpu_count()
+        ));
         gic::init_distributor();
         platform::init();
     } else {

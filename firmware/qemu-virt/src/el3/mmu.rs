@@ -34,8 +34,7 @@ const DATA: El23Attributes = leaf(El23Attributes::ATTRIBUTE_INDEX_1, true);
 /// The console rings: the management partition maps them without caches, so everybody must.
 const RING: El23Attributes = leaf(El23Attributes::ATTRIBUTE_INDEX_2, true);
 const READ_ONLY: El23Attributes = DATA.union(El23Attributes::READ_ONLY);
-const CODE: El23Attributes =
-    leaf(El23Attributes::ATTRIBUTE_INDEX_1, false).union(El23Attributes::READ_ONLY);
+const CODE: El23Attributes = leaf(El23Attributes::ATTRIBUTE_INDEX_1, false).union(El23Attributes::READ_ONLY);
 
 const fn leaf(memory: El23Attributes, never_execute: bool) -> El23Attributes {
     let flags = memory
@@ -89,9 +88,8 @@ fn el3_table() -> usize {
     let pool = unsafe { PagePool::new(&raw mut EL3_PAGES as u64, EL3_TABLES) };
     let mut table = RootTable::new(pool, ROOT_LEVEL, El3);
     // SAFETY: symbols of the linker script; only their addresses are used.
-    let [start, text, rodata, data] = unsafe {
-        [linked(&__image_start), linked(&__text_end), linked(&__rodata_end), linked(&__data_end)]
-    };
+    let [start, text, rodata, data] =
+        unsafe { [linked(&__image_start), linked(&__text_end), linked(&__rodata_end), linked(&__data_end)] };
     map(&mut table, start, text - start, CODE);
     map(&mut table, text, rodata - text, READ_ONLY);
     map(&mut table, rodata, data - rodata, DATA);

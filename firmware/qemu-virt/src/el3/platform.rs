@@ -7,8 +7,8 @@ use firmware::monitor::Board as BoardDescription;
 use firmware::platform::{Cores, Machine, Memory};
 use qemu_virt::gic::{FIRST_SPI, pend};
 use qemu_virt::memory_map::{
-    CONSOLE_SIZE, EL2_DATA_BASE, EVENT_SPI, GRANULE, MANAGEMENT_DTB, MANAGEMENT_KERNEL, MAX_CPUS, MAX_PARTITIONS,
-    POOL_BASE, POOL_SIZE,
+    CONSOLE_SIZE, EL2_DATA_BASE, EVENT_SPI, GRANULE, MANAGEMENT_DTB, MANAGEMENT_KERNEL, MAX_CPUS,
+    MAX_PARTITIONS, POOL_BASE, POOL_SIZE,
 };
 use qemu_virt::view::{Ring, console_interrupt, view};
 use spin::mutex::SpinMutex;
@@ -29,8 +29,10 @@ struct Firmware {
 
 static FIRMWARE: SpinMutex<Option<Firmware>> = SpinMutex::new(None);
 static CPU_COUNT: AtomicUsize = AtomicUsize::new(0);
-const NO_MEMORY: PhysRange = PhysRange::new(PhysAddr(0), ByteSize::ZERO).expect("an empty range does not wrap");
-const POOL: PhysRange = PhysRange::new(PhysAddr(POOL_BASE), ByteSize(POOL_SIZE)).expect("the pool ends in RAM");
+const NO_MEMORY: PhysRange =
+    PhysRange::new(PhysAddr(0), ByteSize::ZERO).expect("an empty range does not wrap");
+const POOL: PhysRange =
+    PhysRange::new(PhysAddr(POOL_BASE), ByteSize(POOL_SIZE)).expect("the pool ends in RAM");
 
 /// Number of CPUs of the machine, at most [`MAX_CPUS`].
 pub(crate) fn cpu_count() -> usize {
@@ -155,11 +157,13 @@ impl Memory for Board {
         let index = self.slots.iter().position(Option::is_none).expect("the monitor bounds the partitions");
         self.management().tables.hide(memory);
         self.management().tables.hide_redistributors(cpus);
-        self.set_management_cpus(self.slots[0].as_ref().map_or(CpuSet::EMPTY, |slot| slot.cpus).difference(&cpus));
+        self.set_management_cpus(
+            self.slots[0].as_ref().map_or(CpuSet::EMPTY, |slot| slot.cpus).difference(&cpus),
+        );
         view(index).reset(cpus.words()[0]);
         Ring::new(index).clear();
         if let Some(first) = cpus.lowest() {
-            gic::route(console_interrupt(index), first);
+            gic::route(console_interrupt(first.0), first);
         }
         let tables = Stage2Tables::partition(index, memory, cpus);
         self.slots[index] = Some(Slot { id: partition, cpus, tables });
@@ -184,7 +188,9 @@ impl Memory for Board {
     fn release(&mut self, partition: PartitionId, memory: PhysRange) {
         let Some(index) = self.index(partition) else { return };
         let Some(slot) = self.slots[index].take() else { return };
-        gic::silence(console_interrupt(index));
+        if let Some(first) = slot.cpus.lowest() {
+            gic::silence(console_interrupt(first.0));
+        }
         view(index).reset(0);
         let cpus = self.management().cpus.union(&slot.cpus);
         self.set_management_cpus(cpus);

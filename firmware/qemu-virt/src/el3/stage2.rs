@@ -61,11 +61,15 @@ impl Stage2Tables {
         tables
     }
 
-    /// A partition: its memory and the redistributors of its CPUs.
+    /// A partition: its memory and the redistributors of its CPUs. The control page of the last one is left to the EL2
+    /// layer, which tells the partition's kernel that there are no more behind it.
     pub(crate) fn partition(slot: usize, memory: PhysRange, cpus: CpuSet) -> Self {
         let mut tables = Self::empty(slot);
         tables.show(memory);
         tables.show_redistributors(cpus);
+        if let Some(last) = cpus.iter().last() {
+            tables.map(GICR_BASE + last.index() as u64 * GICR_STRIDE, TABLE_SIZE, NOTHING);
+        }
         tables
     }
 
@@ -135,8 +139,10 @@ fn invalidate() {
 /// Zeros memory of the pool and leaves nothing of it in the caches: its next reader may have its own off.
 pub(crate) fn scrub(memory: PhysRange) {
     const LINE: u64 = 64;
-    assert!(PhysRange::new(PhysAddr(POOL_BASE), vman_core::id::ByteSize(POOL_SIZE))
-        .is_some_and(|pool| pool.encloses(memory)));
+    assert!(
+        PhysRange::new(PhysAddr(POOL_BASE), vman_core::id::ByteSize(POOL_SIZE))
+            .is_some_and(|pool| pool.encloses(memory))
+    );
     assert!(memory.base().0.is_multiple_of(LINE) && memory.size().0.is_multiple_of(LINE));
     let (mut line, end) = (memory.base().0, memory.end().0);
     while line < end {

@@ -1,0 +1,103 @@
+//! QEMU as the board.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::directory;
+use super::firmware::Firmware;
+use super::memory_map::{
+    CPU_COUNT, EL2_BASE, MANAGEMENT_DTB, MANAGEMENT_INITRD, MANAGEMENT_KERNEL, QEMU_MACHINE, RAM_SIZE,
+};
+use crate::process;
+
+/// Everything that the emulated board is made of.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// CPU model.
+    pub cpu: String,
+    /// Firmware images.
+    pub firmware: Firmware,
+    /// arm64 Image of the management partition.
+    pub kernel: PathBuf,
+    /// Its device tree.
+    pub device_tree: PathBuf,
+    /// Its root file system.
+    pub initramfs: PathBuf,
+}
+
+fn board(machine: &str, cpu: &str, firmware: &Firmware) -> Command {
+    let mut qemu = Command::new("qemu-system-aarch64");
+    qemu.args(["-machine", machine, "-cpu", cpu]);
+    qemu.args(["-smp", &CPU_COUNT.to_string(), "-m", &format!("{}M", RAM_SIZE >> 20)]);
+    qemu.arg("-bios").arg(&firmware.el3).args(["-nic", "none", "-display", "none"]);
+    qemu
+}
+
+/// QEMU's description of the board.
+///
+/// # Errors
+/// QEMU cannot be run.
+pub(super) fn device_tree(cpu: &str, firmware: &Firmware) -> Result<Vec<u8>> {
+    let path = directory()?.join("qemu.dtb");
+    let machine = format!("{QEMU_MACHINE},dumpdtb={}", path.display());
+    process::read(&mut board(&machine, cpu, firmware))?;
+    fs::read(&path).with_context(|| format!("Cannot read {}", path.display()))
+}
+
+impl Machine {
+    fn command(&self) -> Result<Command> {
+        let mut qemu = board(QEMU_MACHINE, &self.cpu, &self.firmware);
+        let images = [
+            (&self.firmware.el2, EL2_BASE),
+            (&self.kernel, MANAGEMENT_KERNEL),
+            (&self.device_tree, MANAGEMENT_DTB),
+            (&self.initramfs, MANAGEMENT_INITRD),
+        ];
+        for (file, address) in images {
+            qemu.arg("-device").arg(loader(file, address));
+        }
+        qemu.arg("-no-reboot");
+        Ok(qemu)
+    }
+
+    /// What the firmware printed, on its own UART.
+    pub fn firmware_log(&self) -> PathBuf {
+        self.device_tree.with_file_name("firmware.log")
+    }
+
+    fn serial(&self, qemu: &mut Command, first: &str) {
+        let mut log = std::ffi::OsString::from("file:");
+        log.push(self.firmware_log());
+        qemu.args(["-monitor", "none", "-serial", first, "-serial"]).arg(log);
+    }
+
+    /// Runs until the board turns itself off and hands over each line of the management partition's console.
+    ///
+    /// # Errors
+    /// QEMU fails, or does not end within `limit`.
+    pub fn run(&self, limit: Duration, line: impl FnMut(&str)) -> Result<()> {
+        let mut qemu = self.command()?;
+        self.serial(&mut qemu, "stdio");
+        process::each_line_within(&mut qemu, limit, line)
+    }
+
+    /// Gives the terminal to the management partition's console.
+    ///
+    /// # Errors
+    /// QEMU fails.
+    pub fn interactive(&self) -> Result<()> {
+        let mut qemu = self.command()?;
+        self.serial(&mut qemu, "mon:stdio");
+        std::io::stdout().flush()?;
+        process::run(qemu.stdin(Stdio::inherit()))
+    }
+}
+
+fn loader(file: &Path, address: u64) -> String {
+    format!("loader,file={},addr={address:#x},force-raw=on", file.display())
+}

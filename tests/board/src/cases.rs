@@ -30,6 +30,7 @@ pub(crate) const ALL: &[Case] = &[
     ("cpu_that_was_torn_out_gets_interrupts_again", |board| isolation::torn_out(&board)),
     ("partition_turns_its_own_cpus_off_and_on", |board| isolation::hotplug(&board)),
     ("program_of_a_partition_writes_to_the_console", |board| isolation::terminal(&board)),
+    ("program_of_a_partition_reads_from_the_console", |board| isolation::input(&board)),
     ("firmware_counts_traps", |board| isolation::counters(&board)),
     ("partition_outlives_the_driver_and_is_adopted", |board| life::adopted(board)),
 ];

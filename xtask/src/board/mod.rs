@@ -104,6 +104,11 @@ pub fn run(args: &BoardArgs) -> Result<ExitCode> {
     Ok(if success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The CPU model that is emulated unless another one is asked for.
+pub const fn default_cpu() -> &'static str {
+    memory_map::QEMU_CPU
+}
+
 /// Builds everything that the board is made of.
 ///
 /// # Errors

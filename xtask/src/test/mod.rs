@@ -1,5 +1,6 @@
 //! `cargo xtask test`: the stages in order, cheap ones first, and one closing line.
 
+mod board;
 mod core;
 mod full_run;
 
@@ -69,6 +70,13 @@ const STAGES: &[Stage] = &[
         run: |recorder, _| check::run(recorder),
     },
     Stage { name: "core", ceiling: minutes(12), needs: &[Need::Core], depth: Depth::Quick, run: core::run },
+    Stage {
+        name: "board",
+        ceiling: minutes(15),
+        needs: &[Need::Board],
+        depth: Depth::Normal,
+        run: board::run,
+    },
 ];
 
 /// What one stage did.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The last SMCs, as JSON lines in debugfs (vmanager/trace): what a simulator needs to repeat them. Fetching an event
- * when there is none changes nothing and would push out everything else, so it is not recorded.
+ * The last SMCs, as JSON lines in debugfs (vmanager/trace), in the form of vman-sim's traces: the board in the first
+ * line, then a call in each. Fetching an event when there is none changes nothing and would push out everything else,
+ * so it is not recorded.
  */
 #include <linux/debugfs.h>
 #include <linux/errno.h>
@@ -80,12 +81,33 @@ static bool get(u64 number, struct record *record)
 	return kept;
 }
 
+/* CPUs of a cluster are numbered by affinity level 0. */
+static unsigned int cluster_size(void)
+{
+	unsigned int cpu, count = 0;
+
+	for (cpu = 0; cpu < vmanager_board.cpus; cpu++)
+		count += vmanager_board.mpidr[cpu] >> 8 == vmanager_board.mpidr[0] >> 8;
+	return count;
+}
+
+static void print_board(struct seq_file *file)
+{
+	const struct vmanager_board *board = &vmanager_board;
+
+	seq_printf(file, "{\"trace\":\"vman-smc\",\"version\":1,\"cpus\":%u,\"cluster\":%u,\"boot_cpu\":%u,\"slots\":%u,",
+		   board->cpus, cluster_size(), board->boot_cpu, board->slots);
+	seq_printf(file, "\"granule\":%llu,\"memory\":[%llu,%llu],\"secure_memory\":[%llu,%llu]}\n", board->granule,
+		   board->memory[0], board->memory[1], board->secure_memory[0], board->secure_memory[1]);
+}
+
 static int trace_show(struct seq_file *file, void *data)
 {
 	u64 end = READ_ONCE(recorded);
 	u64 number = end > TRACE_CALLS ? end - TRACE_CALLS : 0;
 	struct record record;
 
+	print_board(file);
 	for (; number < end; number++)
 		if (get(number, &record))
 			print(file, &record);

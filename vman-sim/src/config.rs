@@ -36,6 +36,8 @@ pub struct SimConfig {
     pub console: usize,
     /// Events that a queue keeps for a reader who does not fetch them.
     pub events: usize,
+    /// Name of the board's thread.
+    pub thread_name: String,
 }
 
 impl Default for SimConfig {
@@ -52,6 +54,7 @@ impl Default for SimConfig {
             slots: crate::SLOTS,
             console: 64 << 10,
             events: 256,
+            thread_name: "sim-board".into(),
         }
     }
 }
@@ -113,9 +116,9 @@ pub enum ConfigError {
     /// The planner cannot work with it.
     #[error("Board cannot be planned")]
     Plan(#[source] vman_core::plan::PlanError),
-    /// A name that no device tree can have.
-    #[error("Model of the board has a control character")]
-    Model,
+    /// A name that no device tree or thread can have.
+    #[error("Name of the board's model or thread has a control character")]
+    Name,
     /// The board's device tree cannot be made.
     #[error("Board has no device tree")]
     Tree(#[source] vman_core::fdt::FdtError),
@@ -140,8 +143,8 @@ impl SimConfig {
     /// The first rule that is broken.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.check_cpus()?;
-        if self.model.chars().any(char::is_control) {
-            return Err(ConfigError::Model);
+        if [&self.model, &self.thread_name].iter().any(|name| name.chars().any(char::is_control)) {
+            return Err(ConfigError::Name);
         }
         let granule = self.granule;
         if !granule.0.is_power_of_two() || !(4 << 10..=1 << 30).contains(&granule.0) {

@@ -8,6 +8,7 @@
 //! * 1,000 connected clients: memory, and how evenly they are served;
 //! * CPU time while nobody asks;
 //! * life cycles of a partition.
+#![allow(clippy::unwrap_used, reason = "a bench stops at the first surprise")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;

@@ -25,6 +25,8 @@ use crate::shared::{Caller, Shared};
 
 /// Replies are written together, but not more than this at a time.
 pub(crate) const WRITE: usize = 64 << 10;
+/// How long a peer may take to read its last reply when vmand stops.
+const LAST_WRITE: Duration = Duration::from_millis(500);
 /// The most that is read at once.
 const READ: usize = 16 << 10;
 /// After so many requests in a row a connection lets the others have a turn.
@@ -232,13 +234,21 @@ where
         encode_error(&mut self.output, &refusal(&CodecError::TooLong), None);
     }
 
-    /// Writes what is in the output. A peer that does not read is waited for, unless vmand stops.
+    /// Writes what is in the output. A peer that does not read is waited for, but not for long when vmand stops.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
-        if !self.output.is_empty() {
-            self.stream.write_all(&self.output).await?;
-            self.output.clear();
-            self.output.shrink_to(0);
+        if self.output.is_empty() {
+            return Ok(());
         }
+        let overdue = async {
+            let _ = self.stop.wait_for(|stop| *stop).await;
+            tokio::time::sleep(LAST_WRITE).await;
+        };
+        tokio::select! {
+            biased;
+            written = self.stream.write_all(&self.output) => written?,
+            () = overdue => return Err(io::ErrorKind::TimedOut.into()),
+        }
+        self.output = Vec::new();
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
 //! Every bad input gets its class and names its rule; the connection and the other clients go on.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Every command of the protocol against a real vmand on the simulated board.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! vmand and the board are two processes: either may die, and what is true is what the board says.
-#![cfg(feature = "sim")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! How vmand starts, stops and shares its socket.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
@@ -59,9 +60,9 @@ fn stop_is_graceful_and_removes_the_socket() {
 #[test]
 fn command_that_runs_when_vmand_stops_is_finished_and_answered() {
     let place = Place::new();
-    // A sparse file of 512 MiB takes long enough to read and to load.
+    // A sparse file of 128 MiB takes long enough to read and to load.
     let initrd = std::fs::File::create(place.path("boot/initrd")).unwrap();
-    initrd.set_len(512 << 20).unwrap();
+    initrd.set_len(128 << 20).unwrap();
     let daemon = place.start();
     let mut peer = daemon.peer();
     peer.ok("create-partition", json!({ "cores": 1, "memsize": 1 }));

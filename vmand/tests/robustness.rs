@@ -1,4 +1,5 @@
 //! What one client does, no other client notices.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
@@ -106,7 +107,7 @@ fn half_lines_floods_and_dead_clients_hurt_nobody() {
 #[test]
 fn slow_command_delays_no_other_connection() {
     let place = Place::new();
-    std::fs::File::create(place.path("boot/initrd")).unwrap().set_len(512 << 20).unwrap();
+    std::fs::File::create(place.path("boot/initrd")).unwrap().set_len(128 << 20).unwrap();
     let daemon = place.start();
     let mut slow = daemon.peer();
     slow.ok("create-partition", json!({ "cores": 1, "memsize": 1 }));
@@ -132,7 +133,7 @@ fn slow_command_delays_no_other_connection() {
 #[test]
 fn second_operation_on_a_partition_is_busy() {
     let place = Place::new();
-    std::fs::File::create(place.path("boot/initrd")).unwrap().set_len(512 << 20).unwrap();
+    std::fs::File::create(place.path("boot/initrd")).unwrap().set_len(128 << 20).unwrap();
     let daemon = place.start();
     let mut first = daemon.peer();
     first.ok("create-partition", json!({ "cores": 1, "memsize": 1 }));

@@ -33,10 +33,14 @@ const RULES: &[Rule] = &[
     rule("vman-sim", &["vman-core", "vman-firmware"]),
     Rule { in_tests: &["vman-sim"], ..rule("vman-ffi", &["vman-core", "deadline-monitor", "slice-agent"]) },
     Rule { behind_a_feature: &["vman-sim"], in_tests: &["vman-sim"], ..rule("vmand", &["vman-core"]) },
-    Rule { behind_a_feature: &["vman-sim"], in_tests: &["vman-sim"], ..rule("vmanctl", &["vman-core"]) },
+    Rule {
+        behind_a_feature: &["vman-sim"],
+        in_tests: &["vman-sim", "vmand"],
+        ..rule("vmanctl", &["vman-core"])
+    },
     rule("aivirt-python", &["vman-core", "deadline-monitor", "slice-agent"]),
     rule("aivirt-node", &[]),
-    rule("aivirt-fuzz", &["vman-core", "vman-firmware", "vman-sim"]),
+    rule("vman-fuzz", &["vman-core", "vman-firmware", "vman-sim"]),
     rule("no-std-guard", &["vman-core", "vman-firmware"]),
     rule("board-suite", &["vman-core"]),
     rule("xtask", &[]),

@@ -59,6 +59,18 @@ impl Recorder {
         self.finish(name, result);
     }
 
+    /// A program that passes by ending with 0 and whose output a person wants to see.
+    pub fn shown_program(&mut self, name: &str, command: &mut Command) {
+        self.heading(name);
+        let show = self.show;
+        let result = self.run(name, command, |line| {
+            if !is_chatter(line) {
+                show.line(line);
+            }
+        });
+        self.finish(name, result);
+    }
+
     /// A program that runs tests: its closing lines are shown and counted, its skips collected.
     pub fn tests(&mut self, name: &str, command: &mut Command) {
         self.heading(name);

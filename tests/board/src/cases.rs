@@ -5,6 +5,7 @@ use crate::{Case, isolation, life, refusals};
 /// Every case, in the order in which they run: cheap ones first.
 pub(crate) const ALL: &[Case] = &[
     ("host_tells_cpus_memory_and_model", |board| refusals::host(&board)),
+    ("hostile_arguments_are_refused_with_their_errno", |board| refusals::hostile(&board)),
     ("bad_requests_are_refused_and_named", |board| refusals::bad_requests(&board)),
     ("created_partition_is_ready_and_has_what_was_asked", |board| refusals::created(&board)),
     ("names_and_uuids_are_unique", |board| refusals::unique(&board)),

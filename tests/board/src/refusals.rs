@@ -1,6 +1,7 @@
 //! Creating, refusing, giving back: no guest needed.
 
 use std::fs;
+use std::process::Command;
 
 use uuid::Uuid;
 use vman_core::device::{
@@ -38,6 +39,14 @@ pub(crate) fn host(board: &CharDevice) -> Kept {
         format!("{:?}", host.memory)
     })?;
     ensure(host.memory.largest_free == host.memory.free, || format!("{:?}", host.memory))
+}
+
+/// The C program has the calls that this crate cannot make.
+pub(crate) fn hostile(board: &CharDevice) -> Kept {
+    let test = Command::new("ioctl-test").output().map_err(|error| format!("ioctl-test: {error}"))?;
+    let text = String::from_utf8_lossy(&test.stdout);
+    ensure(test.status.success(), || text.lines().collect::<Vec<_>>().join("; "))?;
+    ensure(board.list().is_ok_and(|list| list.is_empty()), || "it left a partition".into())
 }
 
 pub(crate) fn bad_requests(board: &CharDevice) -> Kept {

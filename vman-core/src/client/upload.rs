@@ -140,6 +140,7 @@ mod tests {
     use crate::command::{Incoming, Reply, encode_return};
     use crate::error::ErrorKind;
 
+    #[allow(clippy::wildcard_enum_match_arm, reason = "answers what an upload asks, nothing else")]
     /// A daemon that cannot read our files: keeps what is put, gives it back with the deploy command that follows.
     fn remote(socket: UnixStream) -> (Vec<u8>, Option<Deploy>) {
         let mut stored = Vec::new();
@@ -179,7 +180,7 @@ mod tests {
     fn files_are_uploaded_in_pieces_where_paths_are_remote() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("Image");
-        let bytes: Vec<u8> = (0..PIECE as u32 * 2 + 17).map(|n| n.to_le_bytes()[1]).collect();
+        let bytes: Vec<u8> = (0..PIECE * 2 + 17).map(|n| n.to_le_bytes()[1]).collect();
         fs::write(&path, &bytes).unwrap();
         let (ours, theirs) = UnixStream::pair().unwrap();
         let daemon = std::thread::spawn(move || remote(theirs));

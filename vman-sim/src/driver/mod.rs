@@ -258,8 +258,10 @@ impl Shared {
             return;
         }
         let board = Arc::clone(self);
-        state.ticking =
-            std::thread::Builder::new().name("sim-board".into()).spawn(move || board.tick()).is_ok();
+        state.ticking = std::thread::Builder::new()
+            .name(self.config.thread_name.clone())
+            .spawn(move || board.tick())
+            .is_ok();
     }
 
     /// Sleeps until the next action of a guest, and ends when there is none.

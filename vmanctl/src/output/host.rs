@@ -73,14 +73,21 @@ pub(super) fn memory_bar(
     look: Look,
 ) -> String {
     let line = format!(
-        "{}{}: {} in partitions, {} free, {} of them in one piece\n",
+        "{}{}: {} in partitions, {}\n",
         heading(name, look),
         size(pool.total_mib),
         size(pool.total_mib.saturating_sub(pool.free_mib)),
-        size(pool.free_mib),
-        size(pool.largest_free_mib),
+        free(pool),
     );
     line + &map::bar(&segments(pool, partitions), look, INDENT)
+}
+
+fn free(pool: &MemoryRecord) -> String {
+    match (pool.free_mib, pool.largest_free_mib) {
+        (0, _) => "none free".into(),
+        (free, largest) if free == largest => format!("{} free in one piece", size(free)),
+        (free, largest) => format!("{} free, {} of them in one piece", size(free), size(largest)),
+    }
 }
 
 /// Partitions by address with the gaps between them; what lies before the first is not known, so it is drawn behind
@@ -140,7 +147,9 @@ Apart   512 MiB of the management partition; memory is given in steps of 2 MiB
         partitions[1].secure = true;
         partitions[1].memsize_mib = 8;
         let text = text(&host, &partitions, PLAIN);
-        assert!(text.contains("Secure  16 MiB: 8 MiB in partitions, 8 MiB free"), "{text}");
+        assert!(text.contains("Secure  16 MiB: 8 MiB in partitions, 8 MiB free in one piece\n"), "{text}");
+        host.secure_memory.free_mib = 0;
+        assert!(super::text(&host, &partitions, PLAIN).contains("16 MiB in partitions, none free\n"));
     }
 
     #[test]

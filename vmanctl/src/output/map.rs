@@ -26,19 +26,20 @@ pub(super) fn bar(segments: &[(Owner, u64)], look: Look, indent: usize) -> Strin
     const WIDEST: usize = 96;
     let frame = if look.color { 0 } else { 2 };
     let width = look.width.saturating_sub(indent + frame).clamp(8, WIDEST);
-    let columns = columns(segments, width);
-    let drawn =
-        segments.iter().zip(columns).filter(|(_, columns)| *columns > 0).map(|((owner, _), columns)| {
-            let fill = match owner {
-                Owner::Free => '.',
-                Owner::Management | Owner::Partition(_) if look.color => ' ',
-                Owner::Management | Owner::Partition(_) => '=',
-            };
-            // In black and white the last column of a segment is its border.
-            let border = !look.color && columns > 1 && *owner != Owner::Free;
-            let text = centered(*owner, columns - usize::from(border), fill, look);
-            text + if border { "|" } else { "" }
-        });
+    let shares: Vec<_> =
+        segments.iter().zip(columns(segments, width)).filter(|(_, share)| *share > 0).collect();
+    let drawn = shares.iter().enumerate().map(|(index, ((owner, _), share))| {
+        let fill = match owner {
+            Owner::Free => '.',
+            Owner::Management | Owner::Partition(_) if look.color => ' ',
+            Owner::Management | Owner::Partition(_) => '=',
+        };
+        // In black and white the last column of a segment is its border.
+        let is_last = index + 1 == shares.len();
+        let border = !look.color && !is_last && *share > 1 && *owner != Owner::Free;
+        let text = centered(*owner, share - usize::from(border), fill, look);
+        text + if border { "|" } else { "" }
+    });
     let bar: String = drawn.collect();
     if look.color { format!("{:indent$}{bar}\n", "") } else { format!("{:indent$}[{bar}]\n", "") }
 }
@@ -94,6 +95,7 @@ mod tests {
         let look = Look { width: 24, ..PLAIN };
         let segments = [(ONE, 8), (TWELVE, 4), (Owner::Free, 8)];
         assert_eq!(bar(&segments, look, 2), "  [===1===|=12|........]\n");
+        assert_eq!(bar(&segments[..1], look, 2), "  [==========1=========]\n");
     }
 
     #[test]

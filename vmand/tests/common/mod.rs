@@ -42,7 +42,7 @@ impl Place {
     pub fn command(&self, device: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vmand"));
         command
-            .args(["--device", device, "--log", "debug"])
+            .args(["--device", device])
             .arg("--socket")
             .arg(self.path("vmand.sock"))
             .arg("--image-dir")
@@ -66,7 +66,8 @@ impl Place {
     }
 
     pub fn start_on(&self, device: &str, args: &[&str]) -> Daemon {
-        let child = self.command(device).args(args).spawn().unwrap();
+        let log: &[&str] = if args.contains(&"--log") { &[] } else { &["--log", "debug"] };
+        let child = self.command(device).args(log).args(args).spawn().unwrap();
         let mut daemon = Daemon { child, socket: self.path("vmand.sock") };
         daemon.wait_for_socket(&self.path("log"));
         daemon

@@ -22,6 +22,8 @@ pub mod path {
     pub const GUEST_INITRD: &str = "boot/guest.cpio";
     /// Run at the end of the start, if it is there; its end turns the machine off.
     pub const SCRIPT: &str = "etc/board-script";
+    /// The driver's C test, there if a script is.
+    pub const IOCTL_TEST: &str = "bin/ioctl-test";
     /// Folder of programs.
     pub const BIN: &str = "bin";
 }
@@ -140,6 +142,7 @@ pub fn management(series: Series, extras: &Extras, output: &Path) -> Result<()> 
         tree.program(&format!("{}/{name}", path::BIN), &userspace::build(name)?)?;
     }
     if let Some(script) = &extras.script {
+        tree.program(path::IOCTL_TEST, &userspace::ioctl_test()?)?;
         tree.text(path::SCRIPT, script)?;
     }
     tree.pack(output)

@@ -26,11 +26,12 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts `program` with everything it writes in `dir`, and waits until it listens.
+    /// Starts `program` with everything it writes in `dir`, and waits until it listens. Names of kernels without a
+    /// folder are looked up in `images`.
     ///
     /// # Errors
     /// It ends or does not listen in time; the error shows its log.
-    pub fn start(program: &Path, dir: &Path) -> Result<Daemon> {
+    pub fn start(program: &Path, dir: &Path, images: &Path) -> Result<Daemon> {
         let (socket, log) = (dir.join("vmand.sock"), dir.join("vmand.log"));
         let mut command = Command::new(program);
         command
@@ -39,6 +40,7 @@ impl Daemon {
             .arg(&socket)
             .arg("--image-store")
             .arg(dir.join("images"));
+        command.arg("--image-dir").arg(images);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
         let child =
             command.spawn().with_context(|| format!("Cannot run `{}`", process::display(&command)))?;

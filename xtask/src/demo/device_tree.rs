@@ -10,6 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::transcript::Transcript;
 
+/// Nodes that fit into a line of 80 columns.
+const NODES_PER_LINE: usize = 4;
+
 /// Line before the tree in base64.
 const BEGIN: &str = "-----BEGIN DEVICE TREE-----";
 /// Line behind it.
@@ -55,9 +58,10 @@ fn outline(source: &str) -> String {
     };
     let cpus: Vec<_> = names(2).into_iter().filter(|name| name.contains("cpu@")).collect();
     let bootargs = source.lines().find_map(|line| line.trim().strip_prefix("bootargs = "));
+    let nodes: Vec<_> = names(1).chunks(NODES_PER_LINE).map(|nodes| nodes.join("  ")).collect();
     format!(
         "/ {{ {} }}\ncpus {{ {} }}\nbootargs = {}",
-        names(1).join("  "),
+        nodes.join("\n    "),
         cpus.join("  "),
         bootargs.unwrap_or("(none)")
     )

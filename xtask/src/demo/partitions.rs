@@ -2,7 +2,7 @@
 //! through the C ABI, and at the end a board with several partitions.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -21,6 +21,8 @@ use crate::{assets, process, workspace};
 #[derive(Debug)]
 struct Stage {
     kernel: PathBuf,
+    /// Its name in vmand's folder of kernels.
+    kernel_name: String,
     /// Holds everything that the demonstration writes.
     dir: tempfile::TempDir,
     daemon: Daemon,
@@ -66,32 +68,40 @@ fn built(name: &str) -> PathBuf {
 }
 
 fn open(transcript: &mut Transcript, kernel: PathBuf) -> Result<Stage> {
+    introduce(transcript, &kernel)?;
     let dir = tempfile::Builder::new().prefix("aivirt-demo-").tempdir()?;
-    let size = fs::metadata(&kernel).with_context(|| format!("Cannot read {}", kernel.display()))?.len();
-    transcript.note(&format!("kernel  {} ({:.1} MiB)", kernel.display(), size as f64 / f64::from(1 << 20)));
-    transcript.note(
-        "The board is simulated: the firmware is the real one, guests are scripted and run no kernel code.",
-    );
-    transcript.note("`cargo xtask demo board` boots the same kernel on an emulated board.");
-    transcript.chapter("vmand starts");
+    let folder = kernel.parent().context("The kernel lies in no folder")?;
+    let kernel_name =
+        kernel.file_name().and_then(|name| name.to_str()).context("The kernel's name is no text")?;
+    let kernel_name = kernel_name.to_owned();
     let mut started = None;
-    transcript.step("vmand starts", |transcript| {
-        transcript.command("vmand --device sim --socket vmand.sock");
-        started = Some(Daemon::start(&built("vmand"), dir.path())?);
-        Ok(String::new())
+    transcript.chapter("A daemon and its command line");
+    transcript.stateless_step("start vmand", |transcript| {
+        transcript.command("vmand --device sim --socket vmand.sock --image-dir boot");
+        started = Some(Daemon::start(&built("vmand"), dir.path(), folder)?);
+        Ok(())
     })?;
     let daemon = started.context("vmand is not there")?;
     let vmanctl = Vmanctl { program: built("vmanctl"), socket: daemon.socket.clone() };
-    transcript.note("vmanctl finds it by --socket, left out below");
     vmanctl.run(transcript, "version")?;
-    Ok(Stage { kernel, dir, daemon, vmanctl })
+    Ok(Stage { kernel, kernel_name, dir, daemon, vmanctl })
+}
+
+fn introduce(transcript: &mut Transcript, kernel: &Path) -> Result<()> {
+    let size = fs::metadata(kernel).with_context(|| format!("Cannot read {}", kernel.display()))?.len();
+    transcript.note(&format!("Kernel: {} ({} KiB)", kernel.display(), size / 1024));
+    transcript.note(
+        "The board is simulated: its firmware is the real one, its guests are scripts that read what was",
+    );
+    transcript.note("loaded. `cargo xtask demo board` boots the same kernel on an emulated board.");
+    Ok(())
 }
 
 /// Every operation of the source document's chapter 3.2.1, spelled as it spells them.
 fn life_by_vmanctl(transcript: &mut Transcript, stage: &Stage) -> Result<()> {
     transcript.chapter("The life of a partition, by vmanctl");
     let ctl = &stage.vmanctl;
-    let deploy = format!("deploy -kernel {} 1", stage.kernel.display());
+    let deploy = format!("deploy -kernel {} 1", stage.kernel_name);
     let step = |name, line, expected| Step { name, line, partition: "1", expected };
     let create = "create-partition -cores 2 -memsize 1 -secure false";
     ctl.step(transcript, &step("create-partition", create, "READY"))?;
@@ -109,11 +119,10 @@ fn life_by_vmanctl(transcript: &mut Transcript, stage: &Stage) -> Result<()> {
 /// No device tree was given, so vmand made one: it is read back from the partition's own memory.
 fn the_tree(transcript: &mut Transcript, stage: &Stage) -> Result<()> {
     transcript.note("No device tree was given: this is the one that the partition found in its memory.");
-    transcript.step("dtc accepts the device tree", |transcript| {
+    transcript.stateless_step("dtc accepts the tree", |transcript| {
         transcript.command("echo fdt | vmanctl console 1");
         let text = stage.vmanctl.type_into_console("1", "fdt", device_tree::END)?;
-        device_tree::check(transcript, &device_tree::from_console(&text)?, stage.dir.path())?;
-        Ok(String::new())
+        device_tree::check(transcript, &device_tree::from_console(&text)?, stage.dir.path())
     })
 }
 
@@ -124,10 +133,10 @@ fn life_by_c(transcript: &mut Transcript, stage: &Stage) -> Result<()> {
         "cc life_cycle.c -lvman -o life_cycle",
         compile("bindings/c/examples/life_cycle.c").arg("-o").arg(&program),
     )?;
-    transcript.step("the life cycle from C", |transcript| {
+    transcript.stateless_step("life cycle in C", |transcript| {
         let mut example = Command::new(&program);
         example.arg(&stage.daemon.socket).arg(&stage.kernel);
-        transcript.run("./life_cycle vmand.sock vmlinuz", &mut example).map(|_| String::new())
+        transcript.run(&format!("./life_cycle vmand.sock {}", stage.kernel_name), &mut example).map(drop)
     })
 }
 
@@ -167,7 +176,7 @@ fn board_with_partitions(transcript: &mut Transcript, stage: &Stage) -> Result<(
 fn create_and_deploy(transcript: &mut Transcript, stage: &Stage, name: &str, resources: &str) -> Result<()> {
     let steps = [
         (format!("create {name}"), format!("create-partition {resources}"), "READY"),
-        (format!("deploy {name}"), format!("deploy -kernel {} {name}", stage.kernel.display()), "DEPLOYED"),
+        (format!("deploy {name}"), format!("deploy -kernel {} {name}", stage.kernel_name), "DEPLOYED"),
     ];
     for (title, line, expected) in &steps {
         let step = Step { name: title, line, partition: name, expected };

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anstream::{print, println};
+use anstream::println;
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result};
 use comfy_table::{Cell, CellAlignment, Color, Table, presets};
@@ -12,7 +12,6 @@ use crate::process;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
-const GOOD: Style = AnsiColor::Green.on_default().bold();
 
 /// The steps of one demonstration.
 #[derive(Debug, Default)]
@@ -54,18 +53,36 @@ impl Transcript {
         text.trim_end().lines().for_each(|line| println!("    {line}"));
     }
 
-    /// Does one step. `act` returns the state that the step led to (empty when the step has none).
+    /// Does one step and takes its time; then `state` asks for the state that it led to.
     ///
     /// # Errors
-    /// What `act` says, with the step's name.
-    pub fn step(&mut self, name: &str, act: impl FnOnce(&mut Transcript) -> Result<String>) -> Result<()> {
+    /// What `act` or `state` says, with the step's name.
+    pub fn step(
+        &mut self,
+        name: &str,
+        act: impl FnOnce(&mut Transcript) -> Result<()>,
+        state: impl FnOnce() -> Result<String>,
+    ) -> Result<()> {
         let begin = Instant::now();
-        let state = act(self).with_context(|| format!("Step \"{name}\""))?;
+        act(self).with_context(|| format!("Step \"{name}\""))?;
         let time = begin.elapsed();
-        let shown = if state.is_empty() { "done" } else { &state };
-        println!("    {GOOD}{shown}{GOOD:#} {DIM}{}{DIM:#}", duration(time));
+        let state = state().with_context(|| format!("State after step \"{name}\""))?;
+        let style = Style::new().fg_color(Some(colours(&state).0.into())).bold();
+        println!("    {style}{state}{style:#} {DIM}{}{DIM:#}", duration(time));
         self.steps.push(Step { name: name.to_owned(), state, time });
         Ok(())
+    }
+
+    /// Does one step that leads to no state.
+    ///
+    /// # Errors
+    /// As [`Transcript::step`].
+    pub fn stateless_step(
+        &mut self,
+        name: &str,
+        act: impl FnOnce(&mut Transcript) -> Result<()>,
+    ) -> Result<()> {
+        self.step(name, act, || Ok("done".to_owned()))
     }
 
     /// Runs a program, shown as `line`, and shows what it prints.
@@ -84,22 +101,23 @@ impl Transcript {
         let mut table = Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["step", "state", "time"]);
         for step in &self.steps {
-            let state = Cell::new(&step.state).fg(state_colour(&step.state));
+            let state = Cell::new(&step.state).fg(colours(&step.state).1);
             let time = Cell::new(duration(step.time)).set_alignment(CellAlignment::Right);
             table.add_row([Cell::new(&step.name), state, time]);
         }
         let total: Duration = self.steps.iter().map(|step| step.time).sum();
-        print!("\n{table}\n");
+        println!("\n{table}");
         println!("{DIM}{} steps, {}{DIM:#}", self.steps.len(), duration(total));
     }
 }
 
-fn state_colour(state: &str) -> Color {
+/// The colour of a state, in the words of either crate.
+fn colours(state: &str) -> (AnsiColor, Color) {
     match state {
-        "DEPLOYED" => Color::Green,
-        "SUSPENDED" => Color::Yellow,
-        "READY" => Color::Cyan,
-        _ => Color::Reset,
+        "DEPLOYED" => (AnsiColor::Green, Color::DarkGreen),
+        "SUSPENDED" => (AnsiColor::Yellow, Color::DarkYellow),
+        "READY" => (AnsiColor::Cyan, Color::DarkCyan),
+        _ => (AnsiColor::White, Color::Reset),
     }
 }
 
@@ -124,8 +142,8 @@ mod tests {
     #[test]
     fn a_failed_step_is_named_and_does_not_enter_the_table() {
         let mut transcript = Transcript::new("test");
-        transcript.step("first", |_| Ok("READY".to_owned())).unwrap();
-        let error = transcript.step("second", |_| bail!("no")).unwrap_err();
+        transcript.step("first", |_| Ok(()), || Ok("READY".to_owned())).unwrap();
+        let error = transcript.stateless_step("second", |_| bail!("no")).unwrap_err();
         assert_eq!(format!("{error:#}"), "Step \"second\": no");
         assert_eq!(transcript.steps.len(), 1);
     }

@@ -54,8 +54,8 @@ impl Vmanctl {
     /// # Errors
     /// vmanctl refuses the step or the question, or the state is another than `expected`.
     pub fn step(&self, transcript: &mut Transcript, step: &Step<'_>) -> Result<()> {
-        transcript.step(step.name, |transcript| {
-            self.run(transcript, step.line)?;
+        let act = |transcript: &mut Transcript| self.run(transcript, step.line);
+        transcript.step(step.name, act, || {
             let state = self.state(step.partition)?;
             if state != step.expected {
                 bail!("The partition is {state}, not {}", step.expected);
@@ -101,7 +101,9 @@ impl Vmanctl {
         let list = self.json(&["list"])?;
         let partitions =
             list["partitions"].as_array().with_context(|| format!("vmanctl says no list: {list}"))?;
-        let is_it = |record: &&Value| record["id"].to_string() == partition || record["name"] == partition;
+        let id: Option<u64> = partition.parse().ok();
+        let is_it =
+            |record: &&Value| record["name"] == partition || id.is_some() && record["id"].as_u64() == id;
         let state = partitions.iter().find(is_it).map(|record| record["state"].as_str().unwrap_or_default());
         Ok(state.unwrap_or("gone").to_owned())
     }

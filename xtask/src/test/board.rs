@@ -1,14 +1,20 @@
-//! The board stage: the suite of `tests/board` in the management partition of the emulated board.
+//! The board stage: firmware, kernel driver and daemon together on the emulated ARMv8 board.
 
-use std::process::Command;
-
-use super::Depth;
+use crate::apt::Series;
+use crate::check::cargo;
 use crate::stage::Recorder;
 
-/// Runs the stage. The runner is this program itself, so that the stage can stop it and count what it prints.
-pub(super) fn run(recorder: &mut Recorder, _depth: Depth) {
-    match std::env::current_exe() {
-        Ok(program) => recorder.tests("suite", Command::new(program).args(["board", "test"])),
-        Err(error) => recorder.check("suite", || Err(error.into())),
+use super::Depth;
+
+/// Runs the stage: Debian's kernel of the release, in a full run also the backported one.
+pub(super) fn run(recorder: &mut Recorder, depth: Depth) {
+    let mut series = vec![Series::Stable];
+    if depth == Depth::Full {
+        series.push(Series::Backports);
+    }
+    for series in series {
+        let mut test = cargo("xtask");
+        test.args(["board", "test", "--yes", "--kernel-series", series.name()]);
+        recorder.tests(&format!("board test, kernel {}", series.name()), &mut test);
     }
 }

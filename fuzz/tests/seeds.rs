@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-const TARGETS: [(&str, fn(&[u8])); 6] = [
+type Target = fn(&[u8]);
+
+const TARGETS: [(&str, Target); 6] = [
     ("frame", vman_fuzz::frame::run),
     ("command", vman_fuzz::command::run),
     ("image", vman_fuzz::image::run),

@@ -19,8 +19,21 @@
 void vmanager_ring_init(struct vmanager_ring *ring)
 {
 	mutex_init(&ring->lock);
+	ring->closed = false;
 	ring->at = NULL;
 	ring->output_size = 0;
+}
+
+/**
+ * vmanager_ring_close - refuse or take reads and writes
+ * @ring: of a partition that is being destroyed
+ * @closed: false if it was not destroyed after all
+ */
+void vmanager_ring_close(struct vmanager_ring *ring, bool closed)
+{
+	mutex_lock(&ring->lock);
+	ring->closed = closed;
+	mutex_unlock(&ring->lock);
 }
 
 /**
@@ -41,6 +54,8 @@ static int map(struct vmanager_partition *partition, struct vmanager_header *why
 	u64 out[3];
 	int err;
 
+	if (ring->closed)
+		return vmanager_refuse(why, -ENODEV, VMANAGER_REASON_NO_PARTITION, partition->id, 0);
 	if (ring->at)
 		return 0;
 	err = vmanager_smc_query(VMANAGER_SMC_CONSOLE_INFO, partition->id, 0, out, why);

@@ -105,11 +105,13 @@ void vmanager_image_free(struct vmanager_image *image);
 /**
  * struct vmanager_ring - a partition's console ring, mapped at the first access
  * @lock: one reader or writer at a time
+ * @closed: the partition is being destroyed: the ring may soon be another one's
  * @at: mapping, NULL before
  * @output_size: bytes of the output area
  */
 struct vmanager_ring {
 	struct mutex lock;
+	bool closed;
 	void *at;
 	u64 output_size;
 };
@@ -170,19 +172,25 @@ extern struct mutex vmanager_list_lock;
 extern struct list_head vmanager_partitions;
 extern unsigned int vmanager_partition_count;
 
+struct vmanager_partition *vmanager_partition_new(void);
+int vmanager_partition_publish(struct vmanager_partition *partition);
 struct vmanager_partition *vmanager_partition_find(u32 id);
 struct vmanager_partition *vmanager_partition_by_minor(int minor);
 void vmanager_partition_put(struct vmanager_partition *partition);
 int vmanager_partition_info(struct vmanager_partition *partition, struct vmanager_info *info);
-int vmanager_create(struct vmanager_create *create);
 int vmanager_partitions_adopt(void);
 void vmanager_partitions_forget(void);
+int vmanager_partition_remove(struct vmanager_partition *partition);
+
+/* ---- vmanager_create.c ---- */
+
+int vmanager_create(struct vmanager_create *create);
+void vmanager_partition_give_cpus_back(struct vmanager_partition *partition);
 
 /* ---- vmanager_operation.c: deploy, shutdown, reboot, suspend, restore, destroy ---- */
 
 int vmanager_deploy(struct vmanager_partition *partition, struct vmanager_deploy *deploy);
 int vmanager_control(struct vmanager_partition *partition, u32 operation, struct vmanager_control *control);
-int vmanager_partition_remove(struct vmanager_partition *partition);
 void vmanager_restart_work(struct work_struct *work);
 
 /* ---- vmanager_inventory.c: planning ---- */
@@ -194,10 +202,11 @@ int vmanager_host(struct vmanager_host *host);
 
 void vmanager_ring_init(struct vmanager_ring *ring);
 void vmanager_ring_unmap(struct vmanager_ring *ring);
+void vmanager_ring_close(struct vmanager_ring *ring, bool closed);
 int vmanager_console_read(struct vmanager_partition *partition, struct vmanager_console *console);
 int vmanager_console_write(struct vmanager_partition *partition, struct vmanager_console *console);
 
-/* ---- vmanager_event.c ---- */
+/* ---- vmanager_queue.c: queues of events ---- */
 
 #define VMANAGER_QUEUE_EVENTS 128
 
@@ -231,6 +240,9 @@ bool vmanager_queue_has_event(struct vmanager_queue *queue);
 void vmanager_emit(const struct vmanager_event *event);
 void vmanager_emit_simple(struct vmanager_partition *partition, u32 kind, u32 cause, u64 detail);
 void vmanager_announce(struct vmanager_partition *partition, u32 state, u32 cause);
+
+/* ---- vmanager_event.c: events of the firmware ---- */
+
 void vmanager_events_drain(void);
 void vmanager_events_watch(void);
 int vmanager_events_init(void);

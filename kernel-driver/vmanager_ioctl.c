@@ -14,8 +14,20 @@
 /* No flag is defined yet. */
 #define KNOWN_FLAGS 0
 
-/* Largest of all arguments: struct vmanager_info. */
-#define ARGUMENT_MAX sizeof(struct vmanager_info)
+/* Room for any argument. */
+union argument {
+	struct vmanager_header header;
+	struct vmanager_version version;
+	struct vmanager_host host;
+	struct vmanager_cpu_info cpu_info;
+	struct vmanager_create create;
+	struct vmanager_list list;
+	struct vmanager_info info;
+	struct vmanager_deploy deploy;
+	struct vmanager_control control;
+	struct vmanager_console console;
+	struct vmanager_stats stats;
+};
 
 /**
  * vmanager_refuse - note why a call fails
@@ -93,8 +105,8 @@ long vmanager_dispatch(const struct vmanager_call *calls, size_t count, void *fi
 		       void __user *user)
 {
 	const struct vmanager_call *call = find(calls, count, command);
-	u64 argument[ARGUMENT_MAX / sizeof(u64)] = {};
-	struct vmanager_header *header = (struct vmanager_header *)argument;
+	union argument argument = {};
+	struct vmanager_header *header = &argument.header;
 	u32 size;
 	int err;
 
@@ -104,13 +116,13 @@ long vmanager_dispatch(const struct vmanager_call *calls, size_t count, void *fi
 		return -EFAULT;
 	if (size < sizeof(*header))
 		return -EINVAL;
-	err = copy_in(call, argument, user, size);
+	err = copy_in(call, &argument, user, size);
 	if (err == -EFAULT)
 		return err;
 	if (err)
 		return copy_out(user, header, sizeof(*header)) ?: err;
 	header->reason = VMANAGER_REASON_NONE;
 	memset(header->detail, 0, sizeof(header->detail));
-	err = check(call, argument) ?: call->run(file, argument);
-	return copy_out(user, argument, min(size, call->size)) ?: err;
+	err = check(call, &argument) ?: call->run(file, &argument);
+	return copy_out(user, &argument, min(size, call->size)) ?: err;
 }

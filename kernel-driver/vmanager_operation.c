@@ -220,8 +220,7 @@ static int do_reboot(struct vmanager_partition *partition, struct vmanager_contr
 }
 
 /* Each call zeroes a piece of the memory, so this is work and no waiting; it gives way to others between the pieces. */
-static int do_destroy(struct vmanager_partition *partition, struct vmanager_control *control, u64 status,
-		      unsigned long deadline)
+static int zero_memory(struct vmanager_partition *partition, struct vmanager_control *control, unsigned long deadline)
 {
 	struct vmanager_header *why = &control->header;
 	int err;
@@ -229,7 +228,7 @@ static int do_destroy(struct vmanager_partition *partition, struct vmanager_cont
 	for (;;) {
 		err = vmanager_smc_query(VMANAGER_SMC_PART_DESTROY, partition->id, 0, NULL, why);
 		if (err != VMANAGER_SMC_PENDING)
-			break;
+			return err;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		if (time_after_eq(jiffies, deadline))
@@ -237,8 +236,19 @@ static int do_destroy(struct vmanager_partition *partition, struct vmanager_cont
 					       VMANAGER_STATE_READY);
 		cond_resched();
 	}
-	if (err)
+}
+
+static int do_destroy(struct vmanager_partition *partition, struct vmanager_control *control, u64 status,
+		      unsigned long deadline)
+{
+	int err;
+
+	vmanager_ring_close(&partition->ring, true);
+	err = zero_memory(partition, control, deadline);
+	if (err) {
+		vmanager_ring_close(&partition->ring, false);
 		return err;
+	}
 	mutex_lock(&partition->lock);
 	partition->gone = true;
 	mutex_unlock(&partition->lock);

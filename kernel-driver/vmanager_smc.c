@@ -106,6 +106,8 @@ int vmanager_smc_status(u32 id, u64 *status, struct vmanager_header *why)
 	u64 out[3];
 	int err = vmanager_smc_query(VMANAGER_SMC_PART_INFO, id, VMANAGER_SMC_INFO_STATUS, out, why);
 
+	if (err == -ENODEV)
+		return vmanager_refuse(why, err, VMANAGER_REASON_NO_PARTITION, id, 0);
 	if (err)
 		return err;
 	*status = out[0];

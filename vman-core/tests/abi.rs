@@ -188,9 +188,9 @@ fn probe(folder: &Path) -> BTreeSet<String> {
         .output()
         .expect("a C compiler links every Rust program, so there is one");
     assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
-    let output = Program::new(&program).output().unwrap();
+    let output = Program::new(&program).output().expect("the compiler made it");
     assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }
 
 fn compare(c: &BTreeSet<String>, kinds: &[&str], rust: &BTreeSet<String>) {

@@ -11,7 +11,7 @@ fn build(feature: &str) -> (bool, String) {
     let output = Command::new(env!("CARGO"))
         .args(["build", "--features", feature])
         .arg("--target-dir")
-        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("no_std"))
+        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("no_std"))
         .current_dir(guard)
         // What the workspace is built with (coverage, sanitizers) is no part of this promise.
         .env_remove("RUSTFLAGS")

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use serde::Deserialize;
 use serde_json::Value;
 use support::build::{has, library, program, root, run, text};
+use support::daemon::Daemon;
 use support::fake::Fake;
 use support::sockets::{closing, half_an_event, nonsense, serve, silent};
 use vman_core::ErrorKind;
@@ -24,10 +25,14 @@ fn fake(scratch: &Path, paths: Paths) -> (std::path::PathBuf, Arc<Mutex<Fake>>) 
     (path, fake)
 }
 
-/// Something to deploy; the fake daemon does not look into it.
+/// Something to deploy: the header of an arm64 kernel and nothing that runs.
 fn kernel(scratch: &Path) -> std::path::PathBuf {
+    let mut image = vec![0; 700_000];
+    image[16..24].copy_from_slice(&(1u64 << 20).to_le_bytes());
+    image[24..32].copy_from_slice(&0xau64.to_le_bytes());
+    image[56..60].copy_from_slice(b"ARM\x64");
     let path = scratch.join("Image");
-    std::fs::write(&path, vec![7; 700_000]).unwrap();
+    std::fs::write(&path, image).unwrap();
     path
 }
 
@@ -223,6 +228,17 @@ fn example_of_the_life_cycle_ends_with_everything_given_back() {
 }
 
 #[test]
+fn every_call_works_from_c_on_the_real_daemon() {
+    let scratch = scratch();
+    if can_compile("calls on vmand") {
+        let daemon = Daemon::start(scratch.path());
+        let kernel = kernel(scratch.path());
+        run(&program("tests/calls.c", scratch.path()), &[&daemon.socket, &kernel]);
+        run(&program("examples/life_cycle.c", scratch.path()), &[&daemon.socket, &kernel]);
+    }
+}
+
+#[test]
 fn deploy_uploads_where_the_daemon_cannot_read_our_files() {
     let scratch = scratch();
     if !can_compile("uploads") {
@@ -283,4 +299,70 @@ fn shared_library_exports_the_header_and_nothing_else() {
         assert!(header.contains(&format!("{symbol}(")), "{symbol} is exported but not in vman.h");
     }
     assert!(tool("readelf", &["--dynamic"]).contains("[libvman.so.0]"));
+}
+
+#[test]
+fn installed_library_is_found_by_pkg_config_and_has_symbol_versions() {
+    let name = "installation";
+    if !can_compile(name) || !has("make") || !has("pkg-config") || !has("readelf") {
+        println!(
+            "SKIPPED: {name}: make or pkg-config is not installed; apt-get install make pkg-config binutils"
+        );
+        return;
+    }
+    let scratch = scratch();
+    let stage = install(scratch.path());
+    let program = scratch.path().join("life_cycle");
+    let flags = pkg_config(&stage, &["--cflags", "--libs", "vman"]);
+    let mut compiler = tool("gcc");
+    compiler
+        .args(["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Werror", "-o"])
+        .arg(&program);
+    compiler.arg(root().join("bindings/c/examples/life_cycle.c")).args(flags.split_whitespace());
+    succeed(&mut compiler);
+    let symbols = succeed(tool("readelf").args(["--dyn-syms", "--wide"]).arg(&program));
+    assert!(symbols.contains("vman_client_connect@VMAN_0"), "{symbols}");
+    let header = std::fs::read_to_string(stage.join("usr/include/vman.h")).unwrap();
+    let version = pkg_config(&stage, &["--modversion", "vman"]);
+    let [major, minor, patch] = [0, 1, 2].map(|part| version.trim().split('.').nth(part).unwrap());
+    for (part, number) in [("MAJOR", major), ("MINOR", minor), ("PATCH", patch)] {
+        assert!(header.contains(&format!("#define VMAN_VERSION_{part} {number}\n")), "{version}");
+    }
+    let (socket, _) = fake(scratch.path(), Paths::Local);
+    let mut example = std::process::Command::new(&program);
+    example.env("LD_LIBRARY_PATH", stage.join("usr/lib")).arg(socket).arg(kernel(scratch.path()));
+    succeed(&mut example);
+}
+
+/// `make install` into a directory of its own, of the library that the other tests use.
+fn install(scratch: &Path) -> std::path::PathBuf {
+    let stage = scratch.join("stage");
+    let library = library("a");
+    let profile = library.parent().unwrap();
+    let set = |name: &str, value: &Path| format!("{name}={}", value.display());
+    let mut make = tool("make");
+    make.arg("-C").arg(root().join("bindings/c")).args(["install", "prefix=/usr", "profile=debug"]);
+    make.arg(set("DESTDIR", &stage))
+        .arg(set("target", profile.parent().unwrap()))
+        .arg(set("out", &scratch.join("out")));
+    succeed(make.arg(format!("cargo={}", env!("CARGO"))));
+    stage
+}
+
+fn pkg_config(stage: &Path, arguments: &[&str]) -> String {
+    let mut pkg_config = tool("pkg-config");
+    pkg_config.env("PKG_CONFIG_SYSROOT_DIR", stage).env("PKG_CONFIG_PATH", stage.join("usr/lib/pkgconfig"));
+    // Else /usr/lib and /usr/include are left out, which are those of the stage here.
+    pkg_config.env("PKG_CONFIG_ALLOW_SYSTEM_LIBS", "1").env("PKG_CONFIG_ALLOW_SYSTEM_CFLAGS", "1");
+    succeed(pkg_config.args(arguments))
+}
+
+fn tool(program: &str) -> std::process::Command {
+    std::process::Command::new(program)
+}
+
+fn succeed(command: &mut std::process::Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}\n{}", text(&output));
+    text(&output)
 }

@@ -10,13 +10,15 @@
 //! | `PART_STOP`, `PART_SUSPEND` | whether they were complete at once; the status that is read next tells |
 //! | `PART_INFO` page 2 | the number of CPUs that are on |
 //! | `STATS`, `CONSOLE_INFO` | the values |
+//! | `CPU_INFO` | the power state |
+//! | `BOARD_INFO` page 3 | the interrupt |
 //! | `EVENT_GET` | events that a guest caused |
 //! | `VERSION` | the number of slots, if the trace's board has more than a simulated one can have |
 //! | PSCI, queries of the SMC Calling Convention | all of it: calls of the operating system, not of the driver |
 
 use std::io::BufRead;
 
-use vman_core::abi::smc::{EventKind, FunctionId, InfoPage, PENDING, SmcCall, SmcReturn};
+use vman_core::abi::smc::{BoardPage, EventKind, FunctionId, InfoPage, PENDING, SmcCall, SmcReturn};
 use vman_core::id::{ByteSize, CpuId, PartitionId};
 
 use crate::config::SimConfig;
@@ -235,7 +237,10 @@ fn forget_what_differs(recorded: &Recorded, slots_differ: bool, was: &mut [u64; 
             FunctionId::PartStop | FunctionId::PartSuspend if answer[0] == PENDING => answer[0] = 0,
             FunctionId::PartInfo if page == InfoPage::CpusHigh as u64 => answer[3] = 0,
             FunctionId::Stats | FunctionId::ConsoleInfo => answer[1..].fill(0),
-            FunctionId::EventGet => answer[3] = 0,
+            FunctionId::EventGet | FunctionId::CpuInfo => answer[3] = 0,
+            FunctionId::BoardInfo if recorded.call.args[0] == BoardPage::EventInterrupt as u64 => {
+                answer[1] = 0
+            }
             FunctionId::Version if slots_differ => answer[2] = 0,
             _ => {}
         }

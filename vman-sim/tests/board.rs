@@ -205,11 +205,11 @@ fn words_typed_at_the_prompt_are_obeyed() {
 fn suspended_guest_does_what_it_missed_when_it_goes_on() {
     let device = board();
     let partition = create(&device, &request(2));
-    deploy(&device, &partition, "sim.guest=poweroff sim.after_ms=30");
+    deploy(&device, &partition, "sim.guest=poweroff sim.after_ms=500");
     partition.control(Operation::Suspend, PATIENCE).unwrap();
     partition.console(ConsoleAction::Write { data: b"x" }).unwrap();
     let held = console(&partition);
-    std::thread::sleep(Duration::from_millis(90));
+    std::thread::sleep(Duration::from_millis(1000));
     assert_eq!(partition.info().unwrap().state, PartitionState::Suspended);
     assert_eq!(console(&partition), held, "a held guest prints nothing");
     partition.control(Operation::Restore, PATIENCE).unwrap();
@@ -324,7 +324,7 @@ fn thread_of_the_board_lives_only_while_something_is_due() {
     deploy(&device, &partition, "");
     assert_eq!(threads(), 0);
     partition.control(Operation::Shutdown, PATIENCE).unwrap();
-    deploy(&device, &partition, "sim.guest=poweroff sim.after_ms=50");
+    deploy(&device, &partition, "sim.guest=poweroff sim.after_ms=500");
     eventually(|| Some(()).filter(|()| threads() == 1));
     eventually(|| Some(()).filter(|()| partition.info().unwrap().state == PartitionState::Ready));
     eventually(|| Some(()).filter(|()| threads() == 0));
@@ -360,6 +360,8 @@ fn board_of_a_tebibyte_costs_nothing() {
 #[derive(Debug, Clone)]
 enum Step {
     Create(u32, u64),
+    /// A critical partition that shares CPUs of the n-th one.
+    Share(u32, usize),
     Deploy(usize, u8),
     Control(usize, Operation, bool),
     Type(usize, u8),
@@ -370,6 +372,7 @@ fn step() -> impl Strategy<Value = Step> {
     let operations = prop::sample::select(Operation::ALL.to_vec());
     prop_oneof![
         2 => (0u32..5, 0u64..6).prop_map(|(cores, size)| Step::Create(cores, size)),
+        1 => (0u32..4, 0usize..6).prop_map(|(cores, which)| Step::Share(cores, which)),
         4 => (0usize..6, any::<u8>()).prop_map(|(which, guest)| Step::Deploy(which, guest)),
         6 => (0usize..6, operations, any::<bool>()).prop_map(|(which, operation, short)| Step::Control(which, operation, short)),
         1 => (0usize..6, any::<u8>()).prop_map(|(which, byte)| Step::Type(which, byte)),
@@ -391,6 +394,13 @@ fn do_step(device: &SimDevice, step: &Step) {
     match step {
         Step::Create(cores, size) => {
             let _ = device.create(&CreateRequest { memory: ByteSize(size * 32 * MIB), ..request(*cores) });
+        }
+        Step::Share(cores, which) => {
+            if let Some(host) = device.list().unwrap().get(*which) {
+                let shared_with = Some(host.id);
+                let _ =
+                    device.create(&CreateRequest { world: World::Secure, shared_with, ..request(*cores) });
+            }
         }
         Step::Deploy(which, guest) => {
             if let Some(partition) = nth(*which)
@@ -419,11 +429,17 @@ fn do_step(device: &SimDevice, step: &Step) {
 /// No core and no byte of memory belongs to two, and what is free plus what is taken is the whole.
 fn check_books(device: &SimDevice) {
     let (host, partitions) = (device.host().unwrap(), device.list().unwrap());
-    let taken: u64 = partitions.iter().map(|info| info.memory.size().0).sum();
-    assert_eq!(host.memory.free.0 + taken, host.memory.total.0);
+    for (world, pool) in [(World::NonSecure, host.memory), (World::Secure, host.secure_memory)] {
+        let inside = partitions.iter().filter(|info| info.world == world);
+        let taken: u64 = inside.map(|info| info.memory.size().0).sum();
+        assert_eq!(pool.free.0 + taken, pool.total.0);
+    }
     for cpu in &host.cpus {
-        let owners: Vec<PartitionId> =
-            partitions.iter().filter(|info| info.cpus.contains(cpu.id)).map(|info| info.id).collect();
+        let users = partitions.iter().filter(|info| info.cpus.contains(cpu.id));
+        let (sharers, owners): (Vec<_>, Vec<_>) = users.partition(|info| info.shared_with.is_some());
+        assert!(sharers.len() <= 1, "CPU {} is shared twice", cpu.id);
+        assert!(sharers.iter().all(|info| info.shared_with == owners.first().map(|owner| owner.id)));
+        let owners: Vec<PartitionId> = owners.into_iter().map(|info| info.id).collect();
         assert!(owners.len() <= 1, "CPU {} belongs to {owners:?}", cpu.id);
         assert_eq!(owners.first().copied().unwrap_or(PartitionId::MANAGEMENT), cpu.owner);
         assert_eq!(cpu.available, owners.is_empty() && cpu.id != CpuId(0));
@@ -454,9 +470,11 @@ fn check_events(device: &SimDevice, events: &mut vman_sim::SimEvents) {
     assert_eq!(known, listed);
 }
 
-/// Stops and destroys everything.
+/// Stops and destroys everything, those that share first.
 fn release_all(device: &SimDevice) {
-    for info in device.list().unwrap() {
+    let mut partitions = device.list().unwrap();
+    partitions.sort_by_key(|info| info.shared_with.is_none());
+    for info in partitions {
         let partition = device.open(info.id).unwrap();
         loop {
             let result = match partition.info().unwrap().state {

@@ -1,5 +1,5 @@
 //! A guest shows the device tree that it found in its memory, byte by byte the one that was loaded.
-#![allow(clippy::unwrap_used, reason = "a program of tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::thread;
 use std::time::{Duration, Instant};

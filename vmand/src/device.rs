@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use vman_core::ErrorKind;
 use vman_core::device::CharDevice;
 
 use crate::Error;
@@ -32,16 +31,7 @@ pub fn wanted(name: &str) -> Wanted<'_> {
 /// # Errors
 /// [`Error::Device`] says what to do about it.
 pub fn open_driver(path: &Path) -> Result<CharDevice, Error> {
-    CharDevice::open(path).map_err(|source| {
-        let hint = if source.kind == ErrorKind::NotFound {
-            "load the vManager driver (modprobe vmanager), or ask for a simulated board with --device sim"
-        } else if source.kind == ErrorKind::PermissionDenied {
-            "start vmand as root or as a member of the device's group"
-        } else {
-            "it is not the device of a matching vManager driver"
-        };
-        Error::Device { name: path.display().to_string(), hint, source }
-    })
+    CharDevice::open(path).map_err(|source| Error::Device { name: path.display().to_string(), source })
 }
 
 /// Makes the simulated board of the configuration.
@@ -62,13 +52,10 @@ pub fn make_simulator(sim: &crate::config::Sim) -> Result<vman_sim::SimDevice, E
 /// Connects to the socket of a running vman-sim.
 ///
 /// # Errors
-/// [`Error::Device`] says what to do about it.
+/// [`Error::Simulator`] says what to do about it.
 #[cfg(feature = "sim")]
 pub fn connect_simulator(path: &Path) -> Result<vman_sim::SimClient, Error> {
-    vman_sim::SimClient::connect(path).map_err(|source| {
-        let hint = "start vman-sim first, or use --device sim for a board in this process";
-        Error::Device { name: format!("sim:{}", path.display()), hint, source }
-    })
+    vman_sim::SimClient::connect(path).map_err(|source| Error::Simulator { path: path.into(), source })
 }
 
 #[cfg(test)]
@@ -95,7 +82,8 @@ mod tests {
     #[test]
     fn missing_driver_gives_a_hint() {
         let error = open_driver(Path::new("/nonexistent/vmanager")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotFound);
-        assert!(error.to_string().contains("--device sim"), "{error}");
+        assert_eq!(error.kind(), vman_core::ErrorKind::NotFound);
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("--device sim"), "{source}");
     }
 }

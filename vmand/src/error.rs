@@ -50,13 +50,22 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// The device cannot be opened.
-    #[error("Device {name} cannot be used: {hint}")]
+    /// The device cannot be used; the source says what to do about it.
+    #[error("Device {name} cannot be used")]
     Device {
         /// As given with `--device`.
         name: String,
-        /// What to do about it.
-        hint: &'static str,
+        /// Why.
+        source: DeviceError,
+    },
+    /// The simulated board of another process cannot be used.
+    #[error(
+        "No simulated board at {}: start vman-sim first, or take one in this process with --device sim",
+        path.display()
+    )]
+    Simulator {
+        /// Its socket.
+        path: PathBuf,
         /// Why.
         source: DeviceError,
     },
@@ -89,7 +98,7 @@ impl Error {
             Self::ConfigSyntax { .. } | Self::ConfigValue(_) => ErrorKind::InvalidArgument,
             Self::SocketInUse(_) => ErrorKind::Busy,
             Self::NotASocket(_) => ErrorKind::AlreadyExists,
-            Self::Device { source, .. } => source.kind,
+            Self::Device { source, .. } | Self::Simulator { source, .. } => source.kind,
             Self::NoSimulator(_) => ErrorKind::Unsupported,
         }
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
-use vman_core::device::{DeviceError, ManagerDevice};
+use vman_core::device::ManagerDevice;
 use vmand::args::Args;
 use vmand::device::{self, Wanted};
 use vmand::{Config, Error, Server, log, notify};
@@ -79,12 +79,8 @@ fn raise_file_limit() {
 }
 
 fn announce(config: &Config, device: &impl ManagerDevice) -> Result<(), Error> {
-    let unusable = |source: DeviceError| Error::Device {
-        name: config.device.clone(),
-        hint: "it does not tell what the board is",
-        source,
-    };
-    let host = device.host().map_err(unusable)?;
+    let name = || config.device.clone();
+    let host = device.host().map_err(|source| Error::Device { name: name(), source })?;
     if host.simulated {
         tracing::warn!("The board is SIMULATED: no partition runs on this machine");
     }

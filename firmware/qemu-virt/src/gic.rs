@@ -17,6 +17,8 @@ pub const GICD_ICENABLER: u64 = 0x180;
 pub const GICD_ISPENDR: u64 = 0x200;
 /// One bit per INTID: no longer pending.
 pub const GICD_ICPENDR: u64 = 0x280;
+/// One bit per INTID: active.
+pub const GICD_ISACTIVER: u64 = 0x300;
 /// One bit per INTID: no longer active.
 pub const GICD_ICACTIVER: u64 = 0x380;
 /// One byte per INTID: priority.

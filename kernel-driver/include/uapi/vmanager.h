@@ -411,7 +411,7 @@ struct vmanager_event {
  *   ENODEV      @shared_with does not exist (REASON_SHARED_GONE)
  *   EBUSY       Linux does not let a CPU go (REASON_CPU), or the firmware sees one still on (REASON_FIRMWARE)
  *   ENOMEM      no memory for the record
- *   EINTR       a signal came while waiting for another creation
+ *   EINTR       a fatal signal came while waiting for another creation
  */
 #define VMANAGER_CREATE _IO(VMANAGER_IOCTL_MAGIC, 0x03)
 

@@ -9,7 +9,7 @@ mod char;
 #[cfg(feature = "device")]
 #[allow(unsafe_code, reason = "one getsockopt that no crate wraps")]
 pub mod peer;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod suite;
 
 use std::os::fd::BorrowedFd;

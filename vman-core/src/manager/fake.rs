@@ -11,11 +11,12 @@ use std::time::Duration;
 use crate::abi::smc::{Counter, FaultReason, Version};
 use crate::device::{
     Cause, Change, ConsoleAction, ConsoleSpan, CpuInfo, CreateRequest, DeviceError, DeviceEvent, EventSource,
-    HostInfo, LoadImage, ManagerDevice, MemoryInfo, PartitionDevice, PartitionInfo,
+    HostInfo, LoadImage, ManagerDevice, MemoryInfo, NAME_MAX, PartitionDevice, PartitionInfo,
 };
 use crate::error::ErrorKind;
 use crate::fdt::BoardTreeBuilder;
 use crate::id::{ByteSize, CpuId, CpuSet, Mpidr, PartitionId, PhysAddr, PhysRange};
+use crate::plan::World;
 use crate::state::{Condition, Next, Operation, PartitionState};
 
 const GRANULE: ByteSize = ByteSize(2 << 20);
@@ -91,11 +92,32 @@ impl Board {
             .retain_mut(|(queue, bell)| queue.send(event.clone()).is_ok() && bell.write_all(b"!").is_ok());
     }
 
-    fn create(&mut self, request: &CreateRequest) -> Result<PartitionId, DeviceError> {
-        let mut taken = self.partitions.values();
-        if taken.any(|slot| !request.name.is_empty() && slot.info.name == request.name) {
-            return Err(DeviceError::new(ErrorKind::AlreadyExists, "Name is taken"));
+    /// The rules that need no look at what is free, and those about the others.
+    fn check(&self, request: &CreateRequest) -> Result<(), DeviceError> {
+        let refused = |kind, text: &str| Err(DeviceError::new(kind, text));
+        let even = request.memory != ByteSize::ZERO && request.memory.is_multiple_of(GRANULE);
+        if request.cores == 0 || !even || request.name.len() > NAME_MAX {
+            return refused(ErrorKind::InvalidArgument, "Cores, memory or name break a rule");
         }
+        if let Some(host) = request.shared_with {
+            self.partitions.get(&host).ok_or_else(|| DeviceError::not_found(host))?;
+            return refused(ErrorKind::InvalidArgument, "Nothing is shared here");
+        }
+        if request.world == World::Secure {
+            return refused(ErrorKind::Unsupported, "There is no secure memory");
+        }
+        let taken = self.partitions.values().any(|slot| {
+            !request.name.is_empty() && slot.info.name == request.name
+                || !request.uuid.is_nil() && slot.info.uuid == request.uuid
+        });
+        if taken {
+            return refused(ErrorKind::AlreadyExists, "Name or UUID is taken");
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, request: &CreateRequest) -> Result<PartitionId, DeviceError> {
+        self.check(request)?;
         let wanted = usize::try_from(request.cores).unwrap_or(usize::MAX);
         let cpus: CpuSet = self.free_cpus().iter().take(wanted).collect();
         if cpus.len() < wanted || request.memory > self.free_memory() {
@@ -138,7 +160,10 @@ impl Board {
             }
             Next::State(to) => {
                 (slot.info.state, slot.info.condition) = (to, Condition::Running);
-                self.tell(id, Change::State { from, to, cause: Cause::Command });
+                let cause = Cause::Command;
+                let change =
+                    if from == to { Change::Rebooted(cause) } else { Change::State { from, to, cause } };
+                self.tell(id, change);
             }
         }
         Ok(())

@@ -41,6 +41,18 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const PROTOCOL: u32 = 1;
 
 /// Carries commands out on a device. Many threads may call it at once.
+///
+/// # Examples
+/// ```no_run
+/// use vman_core::command::Command;
+/// use vman_core::device::CharDevice;
+/// use vman_core::manager::{PartitionManager, PlainFiles};
+///
+/// let manager = PartitionManager::new(CharDevice::open(CharDevice::PATH)?);
+/// let reply = manager.apply(&Command::QueryHost, &PlainFiles)?;
+/// println!("{}", serde_json::to_string(&reply)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct PartitionManager<D> {
     device: D,

@@ -280,3 +280,25 @@ fn kernel_that_does_not_fit_leaves_the_partition_ready() {
     }
     bench.run("destroy-partition", r#""id":1"#).unwrap();
 }
+
+/// The fake has no guests, so it shows what needs none.
+#[test]
+fn fake_behaves_as_every_device_does() {
+    use crate::device::suite::{self, ScriptedImages, Verdict};
+    let tests: [(&str, suite::Test<FakeDevice, ScriptedImages>); 10] = [
+        ("state table", suite::every_row_of_the_state_table_holds),
+        ("handles", suite::handles_do_not_outlive_their_partition),
+        ("impossible requests", suite::impossible_requests_are_refused),
+        ("duplicates", suite::duplicates_are_refused),
+        ("secure world", suite::critical_partitions_have_a_pool_of_their_own),
+        ("resources", suite::exhausted_resources_come_back),
+        ("numbers", suite::numbers_are_not_used_again),
+        ("races", suite::racing_clients_share_the_last_cores),
+        ("events", suite::every_queue_sees_every_event_in_order),
+        ("late queue", suite::late_queue_is_empty),
+    ];
+    for (name, test) in tests {
+        let images = ScriptedImages { kernel_len: 4096 };
+        assert_eq!(test(&FakeDevice::default(), &images), Verdict::Passed, "{name}");
+    }
+}

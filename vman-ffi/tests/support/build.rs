@@ -20,7 +20,7 @@ pub(crate) fn library(extension: &str) -> PathBuf {
 }
 
 /// Runs `cargo build` and gives the files that it made.
-fn artifacts(arguments: &[&str]) -> Vec<PathBuf> {
+pub(crate) fn artifacts(arguments: &[&str]) -> Vec<PathBuf> {
     let output = Command::new(env!("CARGO"))
         .args(["build", "--message-format=json-render-diagnostics"])
         .args(arguments)

@@ -29,8 +29,13 @@ pub(super) fn console(args: &args::Console, context: &mut Context<'_>) -> Result
     let position = args.all.then_some(0);
     let input = if args.no_input { Input::None } else { Input::open()? };
     let raw = matches!(input, Input::Terminal(_)).then(RawMode::enter).transpose()?;
+    let interactive = raw.is_some();
     let end = attach(ConsoleAttach { id, position }, input, context);
     drop(raw);
+    if interactive {
+        // The partition's prompt and the shell's do not share a line.
+        writeln!(context.err)?;
+    }
     match end? {
         End::Left => Ok(()),
         End::Gone => note(context, &format!("Partition {id} is gone")),

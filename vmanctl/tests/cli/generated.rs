@@ -73,3 +73,18 @@ fn directory_that_cannot_be_made_is_named() {
         "vmanctl: Directory /dev/null/x cannot be written to: Not a directory (os error 20)\n"
     );
 }
+
+/// The guide knows every command and every exit status.
+#[test]
+fn guide_is_complete() {
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/vmanctl.md")).unwrap();
+    for command in
+        vmanctl::args::command("vmanctl").get_subcommands().filter(|command| command.get_name() != "help")
+    {
+        assert!(guide.contains(command.get_name()), "{}", command.get_name());
+    }
+    for kind in vman_core::ErrorKind::ALL {
+        let row = format!("| {} | {} | ", vmanctl::exit::code(*kind), kind.name());
+        assert!(guide.contains(&row), "{row}");
+    }
+}

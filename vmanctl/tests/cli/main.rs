@@ -8,6 +8,7 @@ mod json;
 mod life;
 mod real;
 mod refusals;
+mod rubbish;
 mod spelling;
 mod streams;
 mod terminal;

@@ -59,27 +59,30 @@ enum BoardJob {
     /// Boot the board to a shell of the management partition (leave with `poweroff -f`, or Ctrl-A X).
     Up,
     /// Run the life cycle of partitions on the board.
-    Test,
+    Test {
+        /// Only these tests.
+        names: Vec<String>,
+    },
     /// Build the firmware and print the sizes of its images.
     Firmware,
 }
 
 /// What the management partition does after it has booted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Job {
     /// Gives a shell, with vmand running.
     Shell,
-    /// Runs the tests, then turns the board off.
-    Test,
+    /// Runs these tests, or all, then turns the board off.
+    Test(Vec<String>),
     /// Shows the life of a partition, then turns the board off.
     Demo,
 }
 
 impl Job {
-    fn extras(self) -> Extras {
+    fn extras(&self) -> Extras {
         let script = match self {
             Self::Shell => return Extras::default(),
-            Self::Test => SUITE.to_owned(),
+            Self::Test(names) => format!("{SUITE} {}", names.join(" ")),
             Self::Demo => format!("{SUITE} --demo"),
         };
         Extras { script: Some(format!("#!/bin/sh\n{script}\n")), programs: vec![SUITE], bare: true }
@@ -92,23 +95,20 @@ impl Job {
 /// Something that the board is made of cannot be built or fetched, or QEMU fails.
 pub fn run(args: &BoardArgs) -> Result<ExitCode> {
     setup::ensure(&[Need::Board], args.yes)?;
-    if matches!(args.job, BoardJob::Firmware) {
-        firmware::build()?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let job = if matches!(args.job, BoardJob::Test) { Job::Test } else { Job::Shell };
-    let machine = assemble(job, &args.cpu, args.kernel_series)?;
-    if job == Job::Shell {
-        return machine.interactive().map(|()| ExitCode::SUCCESS);
-    }
-    Ok(if test(&machine)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let assemble = |job| assemble(&job, &args.cpu, args.kernel_series);
+    let success = match &args.job {
+        BoardJob::Firmware => firmware::build().map(|_| true)?,
+        BoardJob::Up => assemble(Job::Shell)?.interactive().map(|()| true)?,
+        BoardJob::Test { names } => test(&assemble(Job::Test(names.clone()))?)?,
+    };
+    Ok(if success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Builds everything that the board is made of.
 ///
 /// # Errors
 /// A part cannot be built or fetched.
-pub fn assemble(job: Job, cpu: &str, series: Series) -> Result<Machine> {
+pub fn assemble(job: &Job, cpu: &str, series: Series) -> Result<Machine> {
     let firmware = firmware::build()?;
     let kernel = assets::kernel(series)?;
     let initramfs = directory()?.join("initramfs.cpio");

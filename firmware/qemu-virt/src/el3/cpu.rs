@@ -6,7 +6,7 @@ use arm_sysregs::el0::accessors as el0;
 use arm_sysregs::el0::registers::{CntpCtlEl0, CntvCtlEl0, TpidrEl0, TpidrroEl0};
 use arm_sysregs::el1::accessors as el1;
 use arm_sysregs::el1::registers::{
-    IccAp1r0El1, IccEoir1El1, IccIgrpen1El1, IccSreEl1, SctlrEl1, TpidrEl1, Ttbr0El1, Ttbr1El1, VbarEl1,
+    IccIgrpen1El1, IccSreEl1, SctlrEl1, TpidrEl1, Ttbr0El1, Ttbr1El1, VbarEl1,
 };
 use arm_sysregs::el2::accessors as el2;
 use arm_sysregs::el2::registers::{
@@ -123,32 +123,11 @@ fn prepare_el1() {
 pub(crate) fn scrub() {
     el0::write_cntv_ctl_el0(CntvCtlEl0::empty());
     el0::write_cntp_ctl_el0(CntpCtlEl0::empty());
-    drop_active_priorities();
+    gic::end_active_interrupts(current().index());
     el1::write_icc_igrpen1_el1(IccIgrpen1El1::empty());
     barrier();
     gic::scrub_redistributor(current().index());
     barrier();
-}
-
-/// Ends what the partition's kernel was handling.
-///
-/// QEMU ignores writes of ICC_AP1R0_EL1 in the Non-secure bank when there is an EL3, for it takes that register to hold
-/// Secure priorities only, which is true of seven bits of priority and not of five. So what is left is ended the way a
-/// kernel ends it, with any INTID: the distributor forgets the active interrupts afterwards anyhow.
-fn drop_active_priorities() {
-    const PRIORITIES: usize = 32;
-    // SAFETY: the partition's kernel does not run again on this CPU without a reset of all this.
-    unsafe {
-        el1::write_icc_ap1r0_el1(IccAp1r0El1::from_bits_retain(0));
-    }
-    barrier();
-    for _ in 0..PRIORITIES {
-        if el1::read_icc_ap1r0_el1().bits() == 0 {
-            return;
-        }
-        el1::write_icc_eoir1_el1(IccEoir1El1::from_bits_retain(0));
-        barrier();
-    }
 }
 
 /// Parks for good: forgets what this CPU was doing.

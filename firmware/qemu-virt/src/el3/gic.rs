@@ -1,7 +1,9 @@
 //! The secure side of the GICv3: groups, the kick, and what is left of a partition on a redistributor.
 
 use arm_sysregs::el1::accessors as el1;
-use arm_sysregs::el1::registers::{IccEoir0El1, IccIgrpen0El1, IccPmrEl1, IccSgi0rEl1};
+use arm_sysregs::el1::registers::{
+    IccAp1r0El1, IccEoir0El1, IccEoir1El1, IccIgrpen0El1, IccPmrEl1, IccSgi0rEl1,
+};
 use arm_sysregs::el2::accessors::write_icc_sre_el2;
 use arm_sysregs::el2::registers::IccSreEl2;
 use arm_sysregs::el3::accessors::{write_icc_sre_el3, write_scr_el3};
@@ -9,10 +11,11 @@ use arm_sysregs::el3::registers::IccSreEl3;
 use qemu_virt::gic::{
     CTLR_ARE_NS, CTLR_ARE_S, CTLR_ENABLE_GRP0, CTLR_ENABLE_GRP1NS, CTLR_ENABLE_GRP1S, CTLR_RWP, FIRST_SPI,
     GICD_CTLR, GICD_ICACTIVER, GICD_ICENABLER, GICD_ICPENDR, GICD_IGROUPR, GICD_IGRPMODR, GICD_IPRIORITYR,
-    GICD_IROUTER, GICD_ISENABLER, GICD_TYPER, GICR_SGI_FRAME, GICR_TYPER, GICR_WAKER, KICK_SGI, TYPER_LAST,
+    GICD_IROUTER, GICD_ISACTIVER, GICD_ISENABLER, GICD_TYPER, GICR_SGI_FRAME, GICR_TYPER, GICR_WAKER, KICK_SGI, TYPER_LAST,
     WAKER_CHILDREN_ASLEEP, WAKER_PROCESSOR_SLEEP, bit, distributor, redistributor,
 };
 use qemu_virt::memory_map::MAX_CPUS;
+use qemu_virt::view::console_interrupt;
 use vman_core::id::CpuId;
 
 use crate::{cpu, features};
@@ -23,6 +26,10 @@ const SRE_ALL: u64 = 0xf;
 const FIRST_SPECIAL_INTID: u64 = 1020;
 /// Lowest priority: masks nothing.
 const PRIORITY_MASK_NONE: u64 = 0xff;
+/// `ICC_RPR_EL1` while nothing is active.
+const PRIORITY_IDLE: u64 = 0xff;
+/// At most this many interrupts can be active on one CPU, one above the other.
+const PRIORITY_LEVELS: u32 = 128;
 /// Priorities of the Non-secure state begin here: masks all of them, lets the kick through.
 const PRIORITY_MASK_NON_SECURE: u64 = 0x80;
 /// SGIs 0 to 7 and all PPIs are the operating systems'; 8 to 15 stay secure.
@@ -102,6 +109,31 @@ pub(crate) fn wait_for_kick() {
     take_kicks();
     el1::write_icc_pmr_el1(IccPmrEl1::from_bits_retain(PRIORITY_MASK_NONE));
     cpu::barrier();
+}
+
+/// Ends every interrupt that an operating system was handling on this CPU: as long as one is active, no other of its
+/// priority or below is signalled. The active-priorities register says so at once; an implementation that ignores
+/// writes of it (QEMU does, for the Non-secure group) is told by ends of interrupt.
+pub(crate) fn end_active_interrupts(index: usize) {
+    // SAFETY: the operating system that was handling the interrupts does not run again on this CPU.
+    unsafe { el1::write_icc_ap1r0_el1(IccAp1r0El1::from_bits_retain(0)) }
+    cpu::barrier();
+    for _ in 0..PRIORITY_LEVELS {
+        if el1::read_icc_rpr_el1().bits() & PRIORITY_IDLE == PRIORITY_IDLE {
+            return;
+        }
+        el1::write_icc_eoir1_el1(IccEoir1El1::from_bits_retain(active_interrupt(index)));
+        cpu::barrier();
+    }
+}
+
+/// An interrupt that is active here: a private one, or else the console's, the only shared one of a partition.
+fn active_interrupt(index: usize) -> u64 {
+    let private = redistributor(index).read32(GICR_SGI_FRAME + GICD_ISACTIVER) & !(1 << KICK_SGI);
+    match private {
+        0 => u64::from(console_interrupt(u16::try_from(index).unwrap_or(0))),
+        private => u64::from(private.trailing_zeros()),
+    }
 }
 
 /// Disables and forgets all interrupts of this CPU that an operating system used.

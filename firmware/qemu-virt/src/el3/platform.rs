@@ -115,6 +115,13 @@ impl Board {
         self.slots[index].as_ref().map(|slot| SlotEntry { index, vttbr: slot.tables.vttbr() })
     }
 
+    /// The last kernel may have left it enabled, or active on a CPU that was torn out.
+    fn reset_console_interrupt(&self, index: usize) {
+        if let Some(first) = self.slots[index].as_ref().and_then(|slot| slot.cpus.lowest()) {
+            gic::route(console_interrupt(first.0), first);
+        }
+    }
+
     fn management(&mut self) -> &mut Slot {
         self.slots[0].as_mut().expect("the management partition is never released")
     }
@@ -162,11 +169,9 @@ impl Memory for Board {
         );
         view(index).reset(cpus.words()[0]);
         Ring::new(index).clear();
-        if let Some(first) = cpus.lowest() {
-            gic::route(console_interrupt(first.0), first);
-        }
         let tables = Stage2Tables::partition(index, memory, cpus);
         self.slots[index] = Some(Slot { id: partition, cpus, tables });
+        self.reset_console_interrupt(index);
         log::line(format_args!("partition {partition}: slot {index}, CPUs {cpus}, memory {memory}"));
     }
 
@@ -178,6 +183,7 @@ impl Memory for Board {
         self.management().tables.hide(memory);
         if let Some(index) = self.index(partition) {
             view(index).reset_uart();
+            self.reset_console_interrupt(index);
         }
     }
 

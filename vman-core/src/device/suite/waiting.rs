@@ -9,8 +9,8 @@ use crate::error::ErrorKind;
 use crate::state::{Operation, PartitionState};
 
 const NO_STUBBORN: Verdict = Verdict::Skipped("no operating system that can ignore a force");
-/// How long a guest ignores a force.
-const STUBBORN: Duration = Duration::from_millis(150);
+/// How long a guest ignores a force: long enough for a busy machine to do the rest of a test meanwhile.
+const STUBBORN: Duration = Duration::from_millis(800);
 /// How long a test waits that wants to see a time-out.
 const SHORT: Duration = Duration::from_millis(10);
 

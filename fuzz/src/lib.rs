@@ -1,0 +1,17 @@
+//! What is fuzzed, as plain functions: a target panics when a promise is broken.
+//!
+//! | target | bytes are | promise |
+//! |---|---|---|
+//! | [`frame`] | what a peer sends, in pieces | the client's lines and events are those between newlines, however they arrive |
+//! | [`command`] | a request line, or arguments | a command or a short refusal of the right class; what is accepted is read back the same |
+//! | [`image`] | a kernel file | a refusal, or places that fit and do not overlap |
+//! | [`device_tree`] | a blob | a refusal, or a tree of which partitions' trees can be made and adopted |
+//! | [`smc`] | calls of CPUs and what CPUs do | memory and CPUs never belong to two, states follow the table |
+//! | [`state`] | operations | no sequence leaves the state table |
+
+pub mod command;
+pub mod device_tree;
+pub mod frame;
+pub mod image;
+pub mod smc;
+pub mod state;

@@ -1,0 +1,4 @@
+//! See [`aivirt_fuzz::device_tree`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| aivirt_fuzz::device_tree::run(data));

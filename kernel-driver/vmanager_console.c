@@ -191,6 +191,7 @@ int vmanager_console_write(struct vmanager_partition *partition, struct vmanager
 {
 	u8 bytes[VMANAGER_RING_INPUT_SIZE / 8];
 	u32 length = min_t(u32, console->length, sizeof(bytes));
+	u64 out[3];
 	int err;
 
 	if (copy_from_user(bytes, u64_to_user_ptr(console->buffer), length))
@@ -200,6 +201,10 @@ int vmanager_console_write(struct vmanager_partition *partition, struct vmanager
 	if (!err) {
 		console->length = put_input(&partition->ring, bytes, length);
 		console->end = output_count(&partition->ring);
+		/* A firmware without this call has no interrupt to raise; the partition polls. */
+		err = vmanager_smc_query(VMANAGER_SMC_CONSOLE_NOTIFY, partition->id, 0, out, &console->header);
+		if (err == -EOPNOTSUPP)
+			err = 0;
 	}
 	mutex_unlock(&partition->ring.lock);
 	return err;

@@ -39,6 +39,10 @@ pub trait Memory {
     fn release(&mut self, partition: PartitionId, memory: PhysRange);
     /// Address and size in bytes of the partition's console ring.
     fn console(&self, partition: PartitionId) -> Option<(PhysAddr, u64)>;
+    /// Input was put into the partition's console ring: raises the console's interrupt, if the board has one.
+    fn notify_console(&mut self, partition: PartitionId) {
+        let _ = partition;
+    }
     /// A counter that the layer below keeps (traps to EL2).
     fn counter(&self, partition: PartitionId, counter: Counter) -> Option<u64>;
 

@@ -68,6 +68,7 @@ impl<const CPUS: usize, const PARTITIONS: usize> Monitor<CPUS, PARTITIONS> {
             FunctionId::PartNext => done([self.next(id(first)?), 0, 0]),
             FunctionId::BoardInfo => self.board_info(first),
             FunctionId::ConsoleInfo => self.console_info(id(first)?, platform),
+            FunctionId::ConsoleNotify => self.console_notify(id(first)?, platform),
             FunctionId::EventGet => done(self.events.pop().map_or([0; 3], |event| event.to_registers())),
             FunctionId::Stats => self.stats(id(first)?, second, platform),
             FunctionId::CpuInfo => self.cpu_info(first, platform),
@@ -287,6 +288,12 @@ impl<const CPUS: usize, const PARTITIONS: usize> Monitor<CPUS, PARTITIONS> {
         self.find(id)?;
         let (address, size) = platform.console(id).ok_or(SmcError::NotSupported)?;
         done([address.0, size, 0])
+    }
+
+    fn console_notify(&self, id: PartitionId, platform: &mut impl Platform) -> Reply {
+        self.find(id)?;
+        platform.notify_console(id);
+        done([0; 3])
     }
 
     fn stats(&self, id: PartitionId, counter: u64, platform: &impl Platform) -> Reply {

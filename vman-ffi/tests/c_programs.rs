@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 use serde_json::Value;
-use support::build::{has, library, program, root, run, text};
+use support::build::{artifact, has, program, root, run, text};
 use support::daemon::Daemon;
 use support::fake::Fake;
 use support::sockets::{closing, half_an_event, nonsense, serve, silent};
@@ -288,7 +288,8 @@ fn shared_library_exports_the_header_and_nothing_else() {
         return;
     }
     let tool = |program: &str, arguments: &[&str]| {
-        let output = std::process::Command::new(program).args(arguments).arg(library("so")).output().unwrap();
+        let output =
+            std::process::Command::new(program).args(arguments).arg(artifact("libvman.so")).output().unwrap();
         text(&output)
     };
     let header = std::fs::read_to_string(root().join("bindings/c/include/vman.h")).unwrap();
@@ -337,7 +338,7 @@ fn installed_library_is_found_by_pkg_config_and_has_symbol_versions() {
 /// `make install` into a directory of its own, of the library that the other tests use.
 fn install(scratch: &Path) -> std::path::PathBuf {
     let stage = scratch.join("stage");
-    let library = library("a");
+    let library = artifact("libvman.a");
     let profile = library.parent().unwrap();
     let set = |name: &str, value: &Path| format!("{name}={}", value.display());
     let mut make = tool("make");

@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 use common::{Daemon, Place};
 use serde_json::json;
+use vman_core::command::Incoming;
+use vman_core::manager::{PartitionManager, PlainFiles};
 
 const REQUEST: &[u8] = b"{\"command\":\"query-partition\",\"args\":{\"id\":1}}\n";
 const ROUNDS: u32 = 20_000;
@@ -44,6 +46,7 @@ fn main() {
     flood(&daemon, reply_len);
     idle(&daemon);
     cycles(&daemon);
+    cycles_in_process(&place);
 }
 
 fn report(name: &str, value: f64, unit: &str) {
@@ -196,6 +199,31 @@ fn cycles(daemon: &Daemon) {
         peer.ok("destroy-partition", json!({ "id": id }));
     }
     report("life_cycles_over_the_socket", f64::from(CYCLES) / start.elapsed().as_secs_f64(), "cycles/s");
+}
+
+/// The same without socket and daemon, as vmanctl does it without vmand.
+fn cycles_in_process(place: &Place) {
+    const CYCLES: u32 = 2000;
+    let board = vman_sim::SimDevice::new(vman_sim::SimConfig::default()).unwrap();
+    let manager = PartitionManager::new(board);
+    let kernel = place.path("boot/kernel");
+    let kernel = kernel.to_str().unwrap();
+    let (start, cpu) = (Instant::now(), common::cpu_time(std::process::id()));
+    for id in 1..=CYCLES {
+        let lines = [
+            r#"{"command":"create-partition","args":{"cores":1,"memsize_mib":64}}"#.to_owned(),
+            format!(r#"{{"command":"deploy","args":{{"id":{id},"kernel":"{kernel}"}}}}"#),
+            format!(r#"{{"command":"shutdown","args":{{"id":{id}}}}}"#),
+            format!(r#"{{"command":"destroy-partition","args":{{"id":{id}}}}}"#),
+        ];
+        for line in lines {
+            manager.apply(&Incoming::parse(line.as_bytes()).command.unwrap(), &PlainFiles).unwrap();
+        }
+    }
+    let cycles = f64::from(CYCLES);
+    report("life_cycles_in_process", cycles / start.elapsed().as_secs_f64(), "cycles/s");
+    let used = common::cpu_time(std::process::id()).saturating_sub(cpu);
+    report("life_cycles_in_process_per_core", cycles / used.as_secs_f64(), "cycles/s");
 }
 
 fn percentile(times: &mut [Duration], percent: usize) -> Duration {

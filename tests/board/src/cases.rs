@@ -18,6 +18,7 @@ pub(crate) const ALL: &[Case] = &[
     ("suspended_partition_is_silent_and_goes_on_when_restored", |board| life::suspend_restore(&board)),
     ("suspended_partition_can_be_shut_down", |board| life::shutdown_suspended(&board)),
     ("rebooted_partition_boots_again", |board| life::reboot(&board)),
+    ("calls_so_far_are_recorded", |_| life::trace()),
     ("partition_that_resets_itself_is_started_again", |board| life::own_reset(&board)),
     ("partition_that_turns_itself_off_is_ready", |board| life::own_power_off(&board)),
     ("second_operation_is_told_busy_and_queries_do_not_wait", |board| life::busy(&board)),
@@ -31,6 +32,7 @@ pub(crate) const ALL: &[Case] = &[
     ("cpu_that_was_torn_out_gets_interrupts_again", |board| isolation::torn_out(&board)),
     ("partition_turns_its_own_cpus_off_and_on", |board| isolation::hotplug(&board)),
     ("program_of_a_partition_writes_to_the_console", |board| isolation::terminal(&board)),
+    ("program_of_a_partition_reads_from_the_console", |board| isolation::input(&board)),
     ("firmware_counts_traps", |board| isolation::counters(&board)),
     ("partition_outlives_the_driver_and_is_adopted", |board| life::adopted(board)),
 ];

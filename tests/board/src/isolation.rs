@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use vman_core::device::{CharDevice, PartitionDevice};
+use vman_core::device::{CharDevice, ConsoleAction, PartitionDevice};
 use vman_core::state::Operation;
 
 use crate::guest::{Guest, online, request};
@@ -101,6 +101,17 @@ pub(crate) fn hotplug(board: &CharDevice) -> Kept {
 pub(crate) fn terminal(board: &CharDevice) -> Kept {
     let mut guest = up(board, 1, "aivirt.try=terminal")?;
     guest.wait_for("GUEST-LINE 199 ")?;
+    end(&guest)
+}
+
+pub(crate) fn input(board: &CharDevice) -> Kept {
+    let mut guest = up(board, 1, "aivirt.try=input")?;
+    guest.wait_for("GUEST-LISTENS")?;
+    thread::sleep(Duration::from_secs(1));
+    let data = b"sesame\n";
+    let span = must("write", guest.device.console(ConsoleAction::Write { data }))?;
+    ensure(span.len == data.len(), || format!("{} bytes taken", span.len))?;
+    guest.wait_for("GUEST-READ sesame")?;
     end(&guest)
 }
 

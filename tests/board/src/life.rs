@@ -107,6 +107,14 @@ pub(crate) fn reboot(board: &CharDevice) -> Kept {
     end(&guest)
 }
 
+/// Prints the record of every SMC since the driver was loaded; the runner replays it on the simulated board.
+pub(crate) fn trace() -> Kept {
+    let path = "/sys/kernel/debug/vmanager/trace";
+    let trace = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    trace.lines().for_each(|line| println!("TRACE {line}"));
+    ensure(trace.lines().count() > 1, || "no call was recorded".into())
+}
+
 pub(crate) fn own_reset(board: &CharDevice) -> Kept {
     let mut guest = Guest::create(board, &request(2))?;
     guest.deploy(board, &format!("{QUIET} aivirt.after=1 aivirt.then=reboot"))?;

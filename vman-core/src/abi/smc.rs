@@ -99,6 +99,8 @@ function_ids! {
     Stats = 0x0d,
     /// `(cpu)` → `x1` = MPIDR affinity, `x2` = owner's id, `x3` = [`CpuPower`].
     CpuInfo = 0x0e,
+    /// `(id)`: input was put into the console ring (`abi::console`); the console's interrupt is raised.
+    ConsoleNotify = 0x0f,
     /// General query of the convention: number of calls in `x0`.
     CallCount = 0xff00,
     /// General query of the convention: [`SERVICE_UID`] in `x0`..`x3`.

@@ -9,21 +9,21 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository")
 }
 
-/// Where `libvman.a` and `libvman.so` are. `cargo test` does not build them, so this does; the paths are what cargo
-/// reports, wherever the target directory is.
-pub(crate) fn library(extension: &str) -> PathBuf {
+/// Where `libvman.a`, `libvman.so` or `vmand` is. `cargo test` does not build them, so this does, all in one run with
+/// the features that `cargo xtask demo` builds them with; the paths are what cargo reports, wherever the target
+/// directory is.
+pub(crate) fn artifact(name: &str) -> PathBuf {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| artifacts(&["--package", "vman-ffi", "--lib"]));
-    let name = format!("libvman.{extension}");
-    let wanted = |path: &&PathBuf| path.file_name().is_some_and(|found| *found == *name);
+    let built = BUILT.get_or_init(artifacts);
+    let wanted = |path: &&PathBuf| path.file_name().is_some_and(|found| found == name);
     built.iter().find(wanted).unwrap_or_else(|| panic!("cargo built no {name}: {built:?}")).clone()
 }
 
 /// Runs `cargo build` and gives the files that it made.
-pub(crate) fn artifacts(arguments: &[&str]) -> Vec<PathBuf> {
+fn artifacts() -> Vec<PathBuf> {
     let output = Command::new(env!("CARGO"))
         .args(["build", "--message-format=json-render-diagnostics"])
-        .args(arguments)
+        .args(["--package", "vman-ffi", "--package", "vmand", "--package", "vmanctl"])
         .current_dir(root())
         .output()
         .expect("cargo runs");
@@ -59,7 +59,7 @@ pub(crate) fn program(source: &str, scratch: &Path) -> PathBuf {
         .arg("-I")
         .arg(scratch)
         .arg(source)
-        .arg(library("a"))
+        .arg(artifact("libvman.a"))
         .args(["-lpthread", "-ldl", "-lm", "-lgcc_s", "-o"])
         .arg(&program);
     let output = compiler.output().expect("the C compiler runs");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use super::build::artifacts;
+use super::build::artifact;
 
 /// Longer than its start takes, so that a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -18,13 +18,11 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Builds vmand and starts it with socket, store and log in `scratch`.
+    /// Starts vmand with socket, store and log in `scratch`.
     pub(crate) fn start(scratch: &Path) -> Self {
-        let built = artifacts(&["--package", "vmand", "--bin", "vmand"]);
-        let program = built.iter().find(|path| path.ends_with("vmand")).expect("cargo built vmand");
         let socket = scratch.join("vmand.sock");
         let log = scratch.join("vmand.log");
-        let child = Command::new(program)
+        let child = Command::new(artifact("vmand"))
             .args(["--device", "sim", "--socket"])
             .arg(&socket)
             .arg("--image-dir")

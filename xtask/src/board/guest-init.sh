@@ -1,6 +1,6 @@
 #!/bin/sh
 # Start of a partition's system. aivirt.after=SECONDS with aivirt.then=poweroff|reboot|crash on the kernel's command
-# line ends it by itself, aivirt.try=foreign|hotplug|terminal makes it try something first. It prints to the kernel's log, which needs no interrupt of the console.
+# line ends it by itself, aivirt.try=foreign|hotplug|terminal|input makes it try something first. It prints to the kernel's log, which needs no interrupt of the console.
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev
@@ -30,6 +30,11 @@ hotplug)
 	for cpu in /sys/devices/system/cpu/cpu[1-9]; do
 		echo 0 >"$cpu/online" && echo 1 >"$cpu/online" && say "GUEST-HOTPLUG ${cpu##*/}"
 	done
+	;;
+input)
+	say "GUEST-LISTENS"
+	read -r word <>/dev/ttyAMA0
+	say "GUEST-READ $word"
 	;;
 terminal)
 	# Without the console's interrupt, a program's output stops when the first buffer is full.

@@ -16,7 +16,7 @@ pub mod userspace;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -24,7 +24,7 @@ use clap::{Args, Subcommand};
 
 use crate::apt::Series;
 use crate::setup::{self, packages::Need};
-use crate::{assets, workspace};
+use crate::{assets, process, workspace};
 
 use initramfs::Extras;
 pub use qemu::Machine;
@@ -104,6 +104,11 @@ pub fn run(args: &BoardArgs) -> Result<ExitCode> {
     Ok(if success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The CPU model that is emulated unless another one is asked for.
+pub const fn default_cpu() -> &'static str {
+    memory_map::QEMU_CPU
+}
+
 /// Builds everything that the board is made of.
 ///
 /// # Errors
@@ -128,6 +133,10 @@ fn test(machine: &Machine) -> Result<bool> {
             println!("{result}");
         }
     });
+    if !report.trace().is_empty() {
+        let replayed = replay(report.trace());
+        println!("{}", report.own_check("trace_replays_equally_on_the_simulated_board", replayed));
+    }
     let failure = report.failure(run.err());
     if let Some(why) = &failure {
         report.print_log(&machine.firmware_log());
@@ -135,6 +144,14 @@ fn test(machine: &Machine) -> Result<bool> {
     }
     println!("{}", report.closing_line());
     Ok(failure.is_none())
+}
+
+/// Makes the board's calls of the firmware again, on the simulated board: it must answer them alike.
+fn replay(trace: &str) -> Result<()> {
+    let trace = write("trace.jsonl", trace.as_bytes())?;
+    let mut cargo = Command::new(workspace::cargo());
+    cargo.args(["run", "--quiet", "--package", "vman-sim", "--", "replay"]).arg(&trace);
+    process::read(cargo.current_dir(workspace::root())).map(drop)
 }
 
 /// Folder of everything that is made for the board.

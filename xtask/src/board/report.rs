@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+const TRACE: &str = "TRACE ";
 const RESULT: &str = "T ";
 const END: &str = "T-END ";
 
@@ -14,11 +15,17 @@ pub struct Report {
     failed: Vec<String>,
     skipped: usize,
     announced: Option<usize>,
+    trace: String,
 }
 
 impl Report {
     /// Takes a line of the console; answers what is worth showing.
     pub fn line(&mut self, line: &str) -> Option<String> {
+        if let Some(call) = line.strip_prefix(TRACE) {
+            self.trace.push_str(call);
+            self.trace.push('\n');
+            return None;
+        }
         self.log.push(line.to_owned());
         if let Some(count) = line.strip_prefix(END) {
             self.announced = count.trim().parse().ok();
@@ -39,6 +46,21 @@ impl Report {
                 Some(format!("FAILED  {name} {why}"))
             }
         }
+    }
+
+    /// The record of the firmware's calls that the board printed, as JSON lines; empty if it printed none.
+    pub fn trace(&self) -> &str {
+        &self.trace
+    }
+
+    /// Takes the result of a check that runs on this side.
+    pub fn own_check(&mut self, name: &str, result: anyhow::Result<()>) -> String {
+        self.announced = self.announced.map(|count| count + 1);
+        let line = match result {
+            Ok(()) => format!("{RESULT}{name} ok"),
+            Err(error) => format!("{RESULT}{name} fail {error:#}"),
+        };
+        self.line(&line).unwrap_or_default()
     }
 
     /// Why the run is no success; a run that ends early or tells of fewer results than it counted is none.

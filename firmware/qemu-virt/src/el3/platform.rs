@@ -210,6 +210,13 @@ impl Memory for Board {
         Some((PhysAddr(Ring::new(index).base()), CONSOLE_SIZE))
     }
 
+    fn notify_console(&mut self, partition: PartitionId) {
+        let Some(index) = self.index(partition).filter(|index| *index != 0) else { return };
+        if let Some(interrupt) = view(index).console_interrupt().filter(|_| Ring::new(index).has_input()) {
+            pend(interrupt);
+        }
+    }
+
     fn counter(&self, partition: PartitionId, counter: Counter) -> Option<u64> {
         view(self.index(partition)?).counter(counter)
     }

@@ -1,26 +1,23 @@
-//! Errors of the slice environment and its agents.
+//! One error for whoever calls this crate through one door.
+
+use crate::arbiter::ArbiterError;
+use crate::env::EnvError;
+use crate::traffic::{TraceError, TrafficError};
 
 /// Why a slice environment or an agent cannot go on.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An action names a grid point that the action grid does not have.
-    #[error("Action {action} is outside the grid of {actions} actions")]
-    ActionOutsideGrid {
-        /// Index of the action.
-        action: usize,
-        /// Number of actions.
-        actions: usize,
-    },
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Error;
-
-    #[test]
-    fn error_names_the_action_and_the_grid() {
-        let error = Error::ActionOutsideGrid { action: 9, actions: 4 };
-        assert_eq!(error.to_string(), "Action 9 is outside the grid of 4 actions");
-    }
+    /// The arbiter refuses.
+    #[error("The arbiter cannot share")]
+    Arbiter(#[from] ArbiterError),
+    /// The environment refuses.
+    #[error("The environment refuses")]
+    Env(#[from] EnvError),
+    /// Traffic cannot be made.
+    #[error("The traffic cannot be made")]
+    Traffic(#[from] TrafficError),
+    /// A trace cannot be read.
+    #[error("The trace cannot be used")]
+    Trace(#[from] TraceError),
 }

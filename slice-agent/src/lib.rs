@@ -1,5 +1,17 @@
 //! Agents that share CPU between network slices (source document, chapter 2).
+//!
+//! [`arbiter`] is the product's core: it grants claims, never beyond the total. [`env`] is the world in which policies
+//! are judged: [`traffic`], [`queue`]s and [`reward`]. [`policy`] has the policies; feature `eval` judges them.
 
+pub mod arbiter;
+pub mod e2;
+pub mod env;
 pub mod error;
+#[cfg(feature = "eval")]
+pub mod eval;
+pub mod policy;
+pub mod queue;
+pub mod reward;
+pub mod traffic;
 
 pub use error::Error;

@@ -103,7 +103,7 @@ impl EvalArgs {
 /// What `report` takes.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// A few seconds instead of a minute: 3 seeds of 100 episodes instead of 10 of 1,000.
+    /// Seconds instead of a minute of CPU time: 3 seeds of 100 episodes instead of 10 of 1,000.
     #[arg(long)]
     pub(super) quick: bool,
     /// The folder to write into.

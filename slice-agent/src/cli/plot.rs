@@ -2,6 +2,7 @@
 
 use plotters::prelude::*;
 use slice_agent::eval::Figures;
+use slice_agent::policy::PolicyName;
 
 use super::Failure;
 
@@ -18,9 +19,14 @@ pub(super) fn latency(title: &str, figures: &[Figures]) -> Result<String, Failur
         let mut chart = ChartBuilder::on(&area);
         chart.caption(title, ("sans-serif", 18)).margin(12).x_label_area_size(36).y_label_area_size(48);
         let mut chart = chart.build_cartesian_2d(0.0..end, 0.0..1.0)?;
-        chart.configure_mesh().x_desc("latency, ms").y_desc("part of slice-steps at or below").draw()?;
-        for (index, line) in figures.iter().enumerate() {
-            let style = style(index / 2, line.arbiter);
+        chart
+            .configure_mesh()
+            .max_light_lines(0)
+            .x_desc("latency, ms")
+            .y_desc("part of slice-steps at or below")
+            .draw()?;
+        for line in figures {
+            let style = style(line);
             let series = chart.draw_series(LineSeries::new(line.latency_cdf.iter().copied(), style))?;
             series.label(label(line)).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
         }
@@ -31,10 +37,11 @@ pub(super) fn latency(title: &str, figures: &[Figures]) -> Result<String, Failur
     Ok(text)
 }
 
-/// One colour for a pair of lines; wide with the arbiter.
-fn style(index: usize, arbiter: bool) -> ShapeStyle {
-    let width = if arbiter { 3 } else { 1 };
-    Palette99::pick(index).stroke_width(width)
+/// One colour for each policy; wide with the arbiter.
+fn style(line: &Figures) -> ShapeStyle {
+    let index = PolicyName::ALL.iter().position(|policy| policy.name() == line.policy);
+    let width = if line.arbiter { 3 } else { 1 };
+    Palette99::pick(index.unwrap_or(PolicyName::ALL.len())).stroke_width(width)
 }
 
 fn label(line: &Figures) -> String {

@@ -1,4 +1,4 @@
-//! What an agent that knows everything of the coming step would claim for all: a bound for what one step can reach.
+//! What an agent that knows everything of the coming step would claim for all: a reference for the others.
 
 use crate::arbiter::{Claim, is_conflict};
 use crate::env::{Action, LEVELS, SliceEnv};
@@ -7,8 +7,8 @@ use crate::reward::Experience;
 /// Joint claims that the oracle looks at in a step.
 pub const MAX_JOINT_CLAIMS: usize = 100_000;
 
-/// Chooses, among all joint claims without conflict, the one with the greatest sum of rewards in the coming step. It
-/// does not look further ahead, so it bounds policies of one step, not all policies.
+/// Chooses, among all joint claims without conflict, the one with the greatest sum of rewards in the coming step. It is
+/// no bound: it does not look further ahead, and an arbiter can grant amounts between the levels of the grid.
 #[derive(Debug, Clone, Default)]
 pub struct Oracle {
     rewards: Vec<[f64; LEVELS]>,

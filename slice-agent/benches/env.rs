@@ -1,0 +1,55 @@
+//! Speed of the environment and the arbiter on one thread: `cargo bench -p slice-agent --bench env`.
+//!
+//! Prints `BENCH name value unit` lines. Timed by the thread's own CPU clock, so that a busy machine does not count.
+
+use std::hint::black_box;
+
+use nix::time::{ClockId, clock_gettime};
+use slice_agent::arbiter::{Arbiter, Claim};
+use slice_agent::env::{Action, EnvConfig, PreemptionRule, SliceEnv};
+
+const EPISODES: u64 = 20_000;
+const ROUNDS: u64 = 2_000_000;
+
+fn seconds() -> f64 {
+    let now = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("every thread has a CPU clock");
+    std::time::Duration::from(now).as_secs_f64()
+}
+
+/// Environment steps a second with `count` slices.
+fn steps_per_second(count: usize, episodes: u64) -> f64 {
+    let mut config = EnvConfig::source_document(PreemptionRule::WorkConserving);
+    config.slices = config.slices.iter().cycle().take(count).cloned().collect();
+    config.arbiter = true;
+    let steps = f64::from(config.episode_steps) * episodes as f64;
+    let mut env = SliceEnv::new(config, 0).expect("the defaults hold");
+    let actions: Vec<_> = (0..count).map(|slice| Action { level: slice % 5, message: 0 }).collect();
+    let begin = seconds();
+    for seed in 0..episodes {
+        env.reset(seed);
+        while !env.step(&actions).expect("the episode goes on").done {}
+        black_box(env.outcomes());
+    }
+    steps / (seconds() - begin)
+}
+
+fn rounds_per_second() -> f64 {
+    let mut arbiter = Arbiter::new();
+    let claims = [Claim::of(5), Claim::of(22), Claim::of(20)];
+    let mut grants = [0; 3];
+    let begin = seconds();
+    for _ in 0..ROUNDS {
+        arbiter.share(black_box(&[15, 15, 10]), black_box(&claims), &mut grants).expect("the lengths agree");
+        black_box(&grants);
+    }
+    ROUNDS as f64 / (seconds() - begin)
+}
+
+fn main() {
+    let three = steps_per_second(3, EPISODES);
+    println!("BENCH env/steps-3-slices {:.3} Msteps/s", three / 1e6);
+    println!("BENCH env/slice-step-3-slices {:.1} ns", 1e9 / three / 3.0);
+    let thousand = steps_per_second(1_000, EPISODES / 400);
+    println!("BENCH env/slice-step-1000-slices {:.1} ns", 1e9 / thousand / 1_000.0);
+    println!("BENCH arbiter/round-3-slices {:.1} ns", 1e9 / rounds_per_second());
+}

@@ -1,7 +1,8 @@
 //! Agents that share CPU between network slices (source document, chapter 2).
 //!
 //! [`arbiter`] is the product's core: it grants claims, never beyond the total. [`env`] is the world in which policies
-//! are judged: [`traffic`], [`queue`]s and [`reward`]. [`policy`] has the policies; feature `eval` judges them.
+//! are judged: [`traffic`], [`queue`]s and [`reward`]. [`policy`] has the policies; feature `eval` judges
+//! them, feature `train` has agents that learn.
 
 pub mod arbiter;
 pub mod e2;
@@ -9,6 +10,8 @@ pub mod env;
 pub mod error;
 #[cfg(feature = "eval")]
 pub mod eval;
+#[cfg(feature = "train")]
+pub mod learn;
 pub mod policy;
 pub mod queue;
 pub mod reward;

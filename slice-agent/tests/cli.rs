@@ -59,6 +59,22 @@ fn files_are_written_beside_one_another() {
 }
 
 #[test]
+fn a_training_is_equal_for_any_number_of_threads() {
+    let dir = tempfile::tempdir().unwrap();
+    let with = |threads: &str| {
+        let file = dir.path().join(threads);
+        let csv = file.to_str().unwrap();
+        let arguments = ["train", "--seeds", "2", "--episodes", "3", "--threads", threads, "--csv", csv];
+        let output = slice_agent(&arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        (output.stdout, fs::read_to_string(file).unwrap())
+    };
+    let (table, episodes) = with("1");
+    assert_eq!((table, episodes.clone()), with("4"));
+    assert_eq!(episodes.lines().count(), 1 + 3 * 2 * 3);
+}
+
+#[test]
 fn a_trace_is_replayed() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("capture.csv");
@@ -81,6 +97,7 @@ fn bad_input_is_refused_with_its_rule() {
         (vec!["eval", "--growth", "NaN"], "growth is NaN, it must be at least 0"),
         (vec!["eval", "--messages", "2"], "The predefined codes need 3 messages, the space has 2"),
         (vec!["eval", "--delay", "101"], "arrivals_delay_steps is 101, it must be at most 100"),
+        (vec!["train", "--exploration", "1.5"], "It must lie between 0 and 1"),
         (vec!["eval", "--trace", "embb=/nowhere"], "No such file"),
         (vec!["eval", "--trace", &trace], "Line 3: time 2 s lies before the packet above"),
         (vec!["eval", "--seeds", "2", "--first-seed", "18446744073709551615"], "The seeds exceed 64 bits"),

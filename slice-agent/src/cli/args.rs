@@ -12,6 +12,7 @@ use slice_agent::policy::PolicyName;
 use slice_agent::traffic::{SliceClass, TrafficTrace};
 
 use super::scenario::{Scenario, offsets};
+use super::train::TrainArgs;
 use super::{Failure, chain};
 
 /// Agents that share CPU between network slices.
@@ -28,6 +29,8 @@ pub(super) enum Command {
     Eval(EvalArgs),
     /// Evaluates all policies in all scenarios and writes a page with tables and plots.
     Report(ReportArgs),
+    /// Trains the learning methods of the source document and shows how conflicts fall.
+    Train(TrainArgs),
 }
 
 /// What `eval` takes.
@@ -123,7 +126,7 @@ impl ReportArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Rule {
+pub(super) enum Rule {
     /// Rule A: what is claimed counts.
     Claims,
     /// Rule B: what is used counts.

@@ -14,6 +14,7 @@ mod page;
 mod plot;
 mod scenario;
 mod table;
+mod train;
 
 use args::{Cli, Command, EvalArgs, ReportArgs};
 use scenario::Scenario;
@@ -29,6 +30,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     match Cli::parse().command {
         Command::Eval(args) => eval(&args),
         Command::Report(args) => report(&args),
+        Command::Train(args) => train::run(&args),
     }
 }
 

@@ -7,7 +7,7 @@ use slice_agent::eval::Figures;
 use super::scenario::Scenario;
 use super::table;
 
-/// What the source document's chapter 2.1.3 says of its three learning methods; none of them is in this table yet.
+/// What the source document's chapter 2.1.3 says of its three learning methods; none of them is in this table.
 const SOURCE: &str = "\
 | source document (learning, Figure 3) | STEP | MADRL | predefined |
 |---|---|---|---|
@@ -15,8 +15,8 @@ const SOURCE: &str = "\
 | conflicts an episode, last 100 | 0 | 0.81 | 0.28 |
 | latency median / IQR, ms | 0 / 1.25 | 4 / 11 | - |
 
-These are figures of agents while they learn. The policies below do not learn, so no line of theirs is a reproduction
-of a line above. Random claims conflict in 36 of 60 steps of an episode under rule A, whatever the traffic.
+These are figures of agents while they learn (`slice-agent train`). The policies below do not learn, so no line of theirs
+is a reproduction of a line above. Random claims conflict in 36 of 60 steps of an episode under rule A, whatever the traffic.
 ";
 
 /// The page.

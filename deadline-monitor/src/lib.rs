@@ -21,3 +21,8 @@
 extern crate alloc;
 
 pub mod budget;
+
+#[cfg(feature = "std")]
+pub mod simulate;
+#[cfg(feature = "std")]
+pub mod trace;

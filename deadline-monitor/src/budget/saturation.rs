@@ -43,20 +43,20 @@ impl Saturation {
         executed.max(self.runtime).saturating_mul(self.boost)
     }
 
+    /// The budget of a task that was not throttled; the old one until two samples after a boost have been measured.
     fn fitted(&mut self, sample: &Sample) -> Duration {
-        let drains = core::mem::replace(&mut self.boost, 1) > 1;
-        if !drains {
-            let long = sample.interval >= self.bounds.period.saturating_mul(PERIODS);
-            let whole = if long { Some(*sample) } else { self.before.map(|before| sample.joined(before)) };
-            self.before = Some(*sample);
-            if let Some(whole) = whole {
-                self.window.push(whole.per_period(self.bounds.period).executed);
-            }
+        if core::mem::replace(&mut self.boost, 1) > 1 {
+            return self.runtime;
         }
-        match self.window.max() {
-            Some(most) => most.saturating_add(self.overhead.of(most)),
-            None => self.runtime,
-        }
+        let long = sample.interval >= self.bounds.period.saturating_mul(PERIODS);
+        let before = self.before.replace(*sample);
+        let Some(whole) = (if long { Some(*sample) } else { before.map(|before| sample.joined(before)) })
+        else {
+            return self.runtime;
+        };
+        self.window.push(whole.per_period(self.bounds.period).executed);
+        let most = self.window.max().unwrap_or_default();
+        most.saturating_add(self.overhead.of(most))
     }
 
     /// Inside the dead band the old budget stays.

@@ -23,6 +23,16 @@ extern crate alloc;
 pub mod budget;
 
 #[cfg(feature = "std")]
+pub mod account;
+#[cfg(feature = "std")]
+pub mod machine;
+#[cfg(feature = "std")]
+pub mod monitor;
+#[cfg(feature = "std")]
+pub mod sched;
+#[cfg(feature = "std")]
 pub mod simulate;
+#[cfg(feature = "std")]
+pub mod target;
 #[cfg(feature = "std")]
 pub mod trace;

@@ -46,9 +46,14 @@ impl Machine {
     /// What all reservations together may take: the share of each CPU, less the kernel's own reservation for
     /// SCHED_OTHER.
     pub fn capacity(&self) -> Bandwidth {
+        let share = self.share.unwrap_or(Bandwidth::CPU);
+        Bandwidth::from_units(share.units().saturating_mul(self.cpus)).saturating_sub(self.fair_servers())
+    }
+
+    /// What the kernel reserves for SCHED_OTHER on all CPUs together.
+    pub fn fair_servers(&self) -> Bandwidth {
         let fair = Bandwidth::of(FAIR_SERVER.0, FAIR_SERVER.1);
-        let each = self.share.unwrap_or(Bandwidth::CPU).saturating_sub(fair);
-        Bandwidth::from_units(each.units().saturating_mul(self.cpus))
+        Bandwidth::from_units(fair.units().saturating_mul(self.cpus))
     }
 }
 

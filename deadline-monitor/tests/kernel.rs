@@ -177,7 +177,10 @@ fn refusals_of_the_kernel_name_their_rule() {
     for program in &programs {
         LinuxScheduler.release(program.tid(), &before).unwrap();
     }
-    assert!(!refused.is_empty() && refused.iter().all(|error| error.rule == Rule::NoBandwidth), "{refused:?}");
+    assert!(
+        !refused.is_empty() && refused.iter().all(|error| error.rule == Rule::NoBandwidth),
+        "{refused:?}"
+    );
     if cpus > 1 {
         let pinned = Program::shell("exec taskset -c 0 sleep 1000");
         eventually("the affinity", || {

@@ -111,6 +111,12 @@ impl PolicyConfig {
         matches!(self.kind, PolicyKind::Saturation | PolicyKind::Percentile)
     }
 
+    /// T: the time between two samples that this policy is known to work with, for tasks of this period.
+    pub fn sampling(&self, period: Duration) -> Duration {
+        let periods = if self.reclaims() { 1 } else { 5 };
+        period.saturating_mul(periods)
+    }
+
     /// The policy, for a task whose reservation is `initial`.
     ///
     /// # Errors

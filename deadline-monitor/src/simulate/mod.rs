@@ -11,7 +11,7 @@ pub use load::{Load, UnknownLoad};
 
 use std::time::Duration;
 
-use crate::budget::{Policy, Ratio, ReservationParams, Sample};
+use crate::budget::{Policy, PolicyConfig, Ratio, ReservationParams, Sample};
 use crate::trace::{Setting, Trace};
 use server::Server;
 
@@ -28,6 +28,22 @@ pub struct Scenario {
     pub load: Load,
     /// The bandwidth of others on the CPU, if unused bandwidth is lent.
     pub reclaim: Option<Ratio>,
+}
+
+/// The part of a CPU that belongs to others and is not lent, in [`Scenario::usual`].
+const OTHERS: Ratio = Ratio::percent(50);
+
+impl Scenario {
+    /// A task watched as the policy is meant to: sampling period and lending are the policy's own.
+    pub fn usual(
+        config: &PolicyConfig,
+        initial: ReservationParams,
+        load: Load,
+        length: Duration,
+    ) -> Scenario {
+        let sampling = config.sampling(initial.period());
+        Scenario { initial, sampling, length, load, reclaim: config.reclaims().then_some(OTHERS) }
+    }
 }
 
 /// Runs the scenario under `policy`; the same arguments give the same trace.

@@ -7,10 +7,7 @@ const PERIOD: Duration = Duration::from_millis(100);
 fn run(kind: PolicyKind, load: Load, initial_ms: u64, length: u64) -> Trace {
     let initial = ReservationParams::new(Duration::from_millis(initial_ms), PERIOD).unwrap();
     let config = PolicyConfig::new(kind);
-    let sampling = if kind == PolicyKind::Seed { 5 * PERIOD } else { PERIOD };
-    let reclaim = config.reclaims().then_some(Ratio::percent(50));
-    let length = Duration::from_secs(length);
-    let scenario = Scenario { initial, sampling, length, load, reclaim };
+    let scenario = Scenario::usual(&config, initial, load, Duration::from_secs(length));
     simulate(&scenario, &mut *config.build(initial).unwrap())
 }
 

@@ -57,6 +57,20 @@ impl Machine {
     }
 }
 
+/// The CPUs that are online; none if that cannot be read.
+pub fn online_cpus() -> Vec<u32> {
+    cpus(&fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default())
+}
+
+/// The CPUs of a list as the kernel writes it, such as `0-3,8`.
+pub fn cpus(list: &str) -> Vec<u32> {
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some(first.trim().parse::<u32>().ok()?..=last.trim().parse().ok()?)
+    };
+    list.split(',').filter_map(range).flatten().collect()
+}
+
 /// The bandwidth that the kernel counts as given, as `sched/debug` of its debugfs tells for the first CPU's root
 /// domain; `None` if the text does not tell.
 pub fn total_bandwidth(sched_debug: &str) -> Option<Bandwidth> {
@@ -86,6 +100,13 @@ mod tests {
         assert!((1_799..=1_800).contains(&percent), "{percent}");
         assert_eq!(machine.limits.period_max, Duration::from_secs(2));
         assert_eq!(machine.limits.period_min, Duration::from_micros(100));
+    }
+
+    #[test]
+    fn lists_of_cpus_are_read() {
+        assert_eq!(cpus("0-2,5\n"), [0, 1, 2, 5]);
+        assert_eq!(cpus("3"), [3]);
+        assert_eq!(cpus(""), [0; 0]);
     }
 
     #[test]

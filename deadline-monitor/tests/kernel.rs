@@ -1,6 +1,7 @@
 //! On the real kernel: reservations are given, changed and given back, and no bandwidth is left behind.
 //!
 //! The kernel's accounts are one for the whole machine, so these tests run one after another.
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use std::fs;
 use std::path::PathBuf;

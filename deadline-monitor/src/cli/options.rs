@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use deadline_monitor::budget::{PolicyConfig, PolicyKind, Ratio, ReservationParams};
-use deadline_monitor::machine::Machine;
+use deadline_monitor::machine::{Machine, online_cpus};
 use deadline_monitor::monitor::Options;
 use humantime::parse_duration;
 
@@ -72,6 +72,6 @@ impl PolicyArgs {
 
 /// This machine's limits.
 pub(crate) fn machine() -> Machine {
-    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Machine::read("/proc".as_ref(), u64::try_from(cpus).unwrap_or(1))
+    let cpus = online_cpus().len().max(1);
+    Machine::read("/proc".as_ref(), u64::try_from(cpus).unwrap_or(u64::MAX))
 }

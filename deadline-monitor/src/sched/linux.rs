@@ -7,6 +7,7 @@ use std::io;
 use super::error::Facts;
 use super::{DeadlineScheduler, Error, SchedAttr, Tid};
 use crate::budget::ReservationParams;
+use crate::machine;
 
 /// `CAP_SYS_NICE`, a bit of the capability sets.
 const CAP_SYS_NICE: u32 = 23;
@@ -88,23 +89,8 @@ fn refusal(tid: Tid, attr: &SchedAttr) -> Error {
 fn may_run_everywhere(tid: Tid) -> bool {
     let status = fs::read_to_string(format!("/proc/{tid}/status")).unwrap_or_default();
     let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-    let online = fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
-    match (allowed, cpus(&online)) {
-        (Some(allowed), online) if !online.is_empty() => {
-            let allowed = cpus(allowed);
-            online.iter().all(|cpu| allowed.contains(cpu))
-        }
-        _ => true,
-    }
-}
-
-/// The CPUs of a list such as `0-3,8`.
-fn cpus(list: &str) -> Vec<u32> {
-    let range = |part: &str| {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        Some(first.trim().parse::<u32>().ok()?..=last.trim().parse().ok()?)
-    };
-    list.split(',').filter_map(range).flatten().collect()
+    let allowed = allowed.map(machine::cpus);
+    allowed.is_none_or(|allowed| machine::online_cpus().iter().all(|cpu| allowed.contains(cpu)))
 }
 
 fn is_kernel_thread(tid: Tid) -> bool {
@@ -120,13 +106,6 @@ mod tests {
     use super::*;
     use crate::sched::{Rule, SchedPolicy};
     use std::time::Duration;
-
-    #[test]
-    fn lists_of_cpus_are_read() {
-        assert_eq!(cpus("0-2,5\n"), [0, 1, 2, 5]);
-        assert_eq!(cpus("3"), [3]);
-        assert_eq!(cpus(""), [0; 0]);
-    }
 
     #[test]
     fn a_thread_that_is_gone_is_named_as_such() {

@@ -39,7 +39,7 @@ impl Load {
             Load::Step if (10.0..20.0).contains(&seconds) => 30.0,
             Load::Step => 10.0,
             Load::Lognormal => 15.0 * (0.3 * normal(number)).exp(),
-            Load::OnOff if release.as_secs() / 3 % 2 == 0 => 20.0,
+            Load::OnOff if (release.as_secs() / 3).is_multiple_of(2) => 20.0,
             Load::OnOff => 0.0,
             Load::Sine => 25.0 - 15.0 * (seconds / 10.0 * std::f64::consts::TAU).cos(),
         };

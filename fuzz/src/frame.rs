@@ -1,6 +1,6 @@
 //! Lines from a socket, split anywhere.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 
 use vman_core::ErrorKind;
@@ -27,10 +27,12 @@ fn lines_are_those_between_newlines(data: &[u8]) {
     theirs.shutdown(std::net::Shutdown::Write).expect("open");
     let mut client = Client::from_socket(ours);
     let mut rest = data;
+    let mut request = [0];
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         let line = client.call_line(b"\n").expect("a line has come");
         assert_eq!(line, &rest[..end]);
         rest = &rest[end + 1..];
+        theirs.read_exact(&mut request).expect("a peer reads what it is asked");
     }
     let error = client.call_line(b"\n").expect_err("no line is left");
     assert_eq!(error.kind(), ErrorKind::Disconnected);

@@ -13,7 +13,7 @@ pub fn run(data: &[u8]) {
     let Ok(kernel) = KernelImage::from_header(head, file_len) else { return };
     assert!(kernel.image_size.0 >= file_len);
     // Half of the bases and sizes are such that a partition could have them.
-    let round = |value: u64| if value % 2 == 0 { value & !0x1f_ffff } else { value };
+    let round = |value: u64| if value.is_multiple_of(2) { value & !0x1f_ffff } else { value };
     let Some(memory) = PhysRange::new(PhysAddr(round(base)), ByteSize(round(size))) else { return };
     let Ok(places) = layout(memory, &kernel, initrd % (1 << 36), device_tree % (3 << 20)) else { return };
     let taken = [Some(places.kernel), Some(places.device_tree), places.initrd];

@@ -1,4 +1,4 @@
-//! See [`aivirt_fuzz::command`].
+//! See [`vman_fuzz::command`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| aivirt_fuzz::command::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vman_fuzz::command::run(data));

@@ -1,4 +1,4 @@
-//! See [`aivirt_fuzz::device_tree`].
+//! See [`vman_fuzz::device_tree`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| aivirt_fuzz::device_tree::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vman_fuzz::device_tree::run(data));

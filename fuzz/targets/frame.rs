@@ -1,4 +1,4 @@
-//! See [`aivirt_fuzz::frame`].
+//! See [`vman_fuzz::frame`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| aivirt_fuzz::frame::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vman_fuzz::frame::run(data));

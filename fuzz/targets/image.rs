@@ -1,4 +1,4 @@
-//! See [`aivirt_fuzz::image`].
+//! See [`vman_fuzz::image`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| aivirt_fuzz::image::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vman_fuzz::image::run(data));

@@ -1,4 +1,4 @@
-//! See [`aivirt_fuzz::smc`].
+//! See [`vman_fuzz::smc`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| aivirt_fuzz::smc::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vman_fuzz::smc::run(data));

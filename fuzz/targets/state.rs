@@ -1,4 +1,4 @@
-//! See [`aivirt_fuzz::state`].
+//! See [`vman_fuzz::state`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| aivirt_fuzz::state::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vman_fuzz::state::run(data));

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-const TARGETS: [(&str, fn(&[u8])); 6] = [
-    ("frame", aivirt_fuzz::frame::run),
-    ("command", aivirt_fuzz::command::run),
-    ("image", aivirt_fuzz::image::run),
-    ("device_tree", aivirt_fuzz::device_tree::run),
-    ("smc", aivirt_fuzz::smc::run),
-    ("state", aivirt_fuzz::state::run),
+type Target = fn(&[u8]);
+
+const TARGETS: [(&str, Target); 6] = [
+    ("frame", vman_fuzz::frame::run),
+    ("command", vman_fuzz::command::run),
+    ("image", vman_fuzz::image::run),
+    ("device_tree", vman_fuzz::device_tree::run),
+    ("smc", vman_fuzz::smc::run),
+    ("state", vman_fuzz::state::run),
 ];
 
 #[test]

@@ -202,7 +202,7 @@ proptest! {
     #[test]
     fn any_bytes_are_a_command_or_a_refusal(line in vec(any::<u8>(), 0..300)) {
         if let Err(error) = Incoming::parse(&line).command {
-            prop_assert!(error.to_string().len() < 1024);
+            prop_assert!(error.to_string().len() < 4096);
         }
     }
 

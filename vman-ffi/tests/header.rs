@@ -62,3 +62,25 @@ fn every_exported_function_is_in_the_header() {
         }
     }
 }
+
+#[test]
+fn every_function_is_called_by_a_c_test() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bindings/c/tests");
+    let tests: String = std::fs::read_dir(directory)
+        .expect("there are C tests")
+        .map(|file| std::fs::read_to_string(file.expect("readable").path()).expect("UTF-8"))
+        .collect();
+    let header = generated();
+    let words =
+        header.split(|letter: char| letter != '_' && !letter.is_ascii_alphanumeric() && letter != '(');
+    let functions = words.filter_map(|word| word.split_once('(')).map(|(name, _)| name);
+    let functions: std::collections::BTreeSet<&str> =
+        functions.filter(|name| name.starts_with("vman_") && !name.contains('<')).collect();
+    assert!(functions.len() > 40, "{functions:?}");
+    for name in functions {
+        assert!(
+            tests.contains(&format!("{name}(")) || tests.contains(&format!(", {name})")),
+            "no C test calls {name}"
+        );
+    }
+}

@@ -8,8 +8,10 @@
 //! |---|---|
 //! | polls | of equal calls in a row only the last one counts: how often somebody looked is chance |
 //! | `PART_STOP`, `PART_SUSPEND` | whether they were complete at once; the status that is read next tells |
+//! | `PART_INFO` page 0 | a status while an operation is under way |
 //! | `PART_INFO` page 2 | the number of CPUs that are on |
-//! | `STATS`, `CONSOLE_INFO` | the values |
+//! | `STATS` | the values, and which counters the board has |
+//! | `CONSOLE_INFO` | the values |
 //! | `CPU_INFO` | the power state |
 //! | `BOARD_INFO` page 3 | the interrupt |
 //! | `EVENT_GET` | events that a guest caused |
@@ -18,7 +20,9 @@
 
 use std::io::BufRead;
 
-use vman_core::abi::smc::{BoardPage, EventKind, FunctionId, InfoPage, PENDING, SmcCall, SmcReturn};
+use vman_core::abi::smc::{
+    BoardPage, EventKind, FunctionId, InfoPage, PENDING, SmcCall, SmcError, SmcReturn, Status,
+};
 use vman_core::id::{ByteSize, CpuId, PartitionId};
 
 use crate::config::SimConfig;
@@ -149,7 +153,7 @@ impl Replayer {
         if !self.is_managed(recorded.lane().cpu) {
             return Ok(());
         }
-        if caused_by_guest(function, &answer) {
+        if caused_by_guest(function, &answer) || is_under_way(function, &call, &answer) {
             return Ok(());
         }
         let next = Recorded { line, function, call, answer };
@@ -219,6 +223,12 @@ fn is_poll(function: FunctionId) -> bool {
     )
 }
 
+/// A status between the states: how long it takes is chance, and the status that is read next tells.
+fn is_under_way(function: FunctionId, call: &SmcCall, answer: &[u64; 4]) -> bool {
+    let is_status = function == FunctionId::PartInfo && call.args[1] == InfoPage::Status as u64;
+    is_status && Status::from_register(answer[1]).is_some_and(|status| status.pending.is_some())
+}
+
 /// Events of an operating system, which a replay has none of.
 fn caused_by_guest(function: FunctionId, answer: &[u64; 4]) -> bool {
     function == FunctionId::EventGet
@@ -236,6 +246,7 @@ fn forget_what_differs(recorded: &Recorded, slots_differ: bool, was: &mut [u64; 
         match recorded.function {
             FunctionId::PartStop | FunctionId::PartSuspend if answer[0] == PENDING => answer[0] = 0,
             FunctionId::PartInfo if page == InfoPage::CpusHigh as u64 => answer[3] = 0,
+            FunctionId::Stats if answer[0] == SmcError::NotSupported.to_register() => answer.fill(0),
             FunctionId::Stats | FunctionId::ConsoleInfo => answer[1..].fill(0),
             FunctionId::EventGet | FunctionId::CpuInfo => answer[3] = 0,
             FunctionId::BoardInfo if recorded.call.args[0] == BoardPage::EventInterrupt as u64 => {

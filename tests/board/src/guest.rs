@@ -59,6 +59,8 @@ pub(crate) struct Guest {
     /// Its device.
     pub(crate) device: CharPartition,
     position: u64,
+    /// What was read from the console behind the last text that was waited for.
+    rest: String,
 }
 
 impl Guest {
@@ -66,7 +68,7 @@ impl Guest {
     pub(crate) fn create(board: &CharDevice, request: &CreateRequest) -> Result<Self, Broken> {
         let id = must("create", board.create(request))?;
         let device = must("open", board.open(id))?;
-        Ok(Self { id, device, position: 0 })
+        Ok(Self { id, device, position: 0, rest: String::new() })
     }
 
     /// What the driver says of it.
@@ -99,13 +101,19 @@ impl Guest {
         must(operation.name(), self.device.control(operation, TIMEOUT))
     }
 
-    /// New console output.
+    /// Console output that nobody has waited for or read yet.
     pub(crate) fn output(&mut self) -> Result<String, Broken> {
+        self.fetch()?;
+        Ok(std::mem::take(&mut self.rest))
+    }
+
+    fn fetch(&mut self) -> Kept {
         let mut buffer = [0; 16384];
         let action = ConsoleAction::Read { position: self.position, buffer: &mut buffer };
         let span = must("console", self.device.console(action))?;
         self.position = span.position + span.len as u64;
-        Ok(String::from_utf8_lossy(&buffer[..span.len]).into_owned())
+        self.rest.push_str(&String::from_utf8_lossy(&buffer[..span.len]));
+        Ok(())
     }
 
     /// Waits until the console says `text`.
@@ -113,18 +121,18 @@ impl Guest {
         self.read_until(text).map(drop)
     }
 
-    /// As [`Guest::wait_for`]; answers everything up to there.
+    /// As [`Guest::wait_for`]; answers everything up to there and keeps what follows.
     pub(crate) fn read_until(&mut self, text: &str) -> Result<String, Broken> {
         let begin = Instant::now();
-        let mut seen = String::new();
         while begin.elapsed() < BOOT {
-            seen.push_str(&self.output()?);
-            if seen.contains(text) {
-                return Ok(seen);
+            self.fetch()?;
+            if let Some(found) = self.rest.find(text) {
+                let rest = self.rest.split_off(found + text.len());
+                return Ok(std::mem::replace(&mut self.rest, rest));
             }
             sleep(PAUSE);
         }
-        let last: Vec<_> = seen.lines().rev().take(3).collect();
+        let last: Vec<_> = self.rest.lines().rev().take(3).collect();
         Err(format!("no {text} in {} s; last lines, newest first: {last:?}", BOOT.as_secs()))
     }
 

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use serde::{Deserialize, Serialize};
 
 use super::lines::Lines;
-use crate::command::{CodecError, ConsoleChunk, ErrorReply, base64_bytes};
+use crate::command::{CodecError, ConsoleChunk, ErrorReply, base64_bytes, brief};
 use crate::error::Error;
 
 /// An attached console. Its descriptor becomes readable when something has come.
@@ -63,7 +63,7 @@ impl Console {
 fn chunk(line: &[u8]) -> Result<ConsoleChunk, Error> {
     serde_json::from_slice(line).map_err(|error| match serde_json::from_slice::<ErrorLine>(line) {
         Ok(refusal) => refusal.error.into(),
-        Err(_) => CodecError::Reply(error.to_string()).into(),
+        Err(_) => CodecError::Reply(brief(&error)).into(),
     })
 }
 

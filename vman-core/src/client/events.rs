@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{ClientError, lines::Lines};
-use crate::command::{CodecError, EventData, EventRecord};
+use crate::command::{CodecError, EventData, EventRecord, brief};
 use crate::error::Error;
 
 /// A stream of events. Its descriptor becomes readable when something has come.
@@ -71,7 +71,7 @@ fn known(line: &[u8]) -> Result<Option<EventRecord>, Error> {
     match serde_json::from_slice(line) {
         Ok(event) => Ok(Some(event)),
         Err(_) if is_unknown(line) => Ok(None),
-        Err(error) => Err(CodecError::Reply(error.to_string()).into()),
+        Err(error) => Err(CodecError::Reply(brief(&error)).into()),
     }
 }
 

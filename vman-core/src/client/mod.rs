@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 
-use crate::command::{CodecError, Command, ConsoleAttach, ErrorReply};
+use crate::command::{CodecError, Command, ConsoleAttach, ErrorReply, brief};
 use crate::error::{Error, ErrorKind};
 use lines::Lines;
 
@@ -193,13 +193,13 @@ impl AsFd for Client {
 
 fn read_reply<R: DeserializeOwned>(line: &[u8], id: u64) -> Result<R, Error> {
     let bad = |text: String| Error::from(CodecError::Reply(text));
-    let reply = serde_json::from_slice::<ReplyLine<'_>>(line).map_err(|error| bad(error.to_string()))?;
+    let reply = serde_json::from_slice::<ReplyLine<'_>>(line).map_err(|error| bad(brief(&error)))?;
     if let Some(echoed) = reply.id.filter(|echoed| *echoed != id) {
         return Err(bad(format!("answer to request {echoed} instead of {id}")));
     }
     match (reply.error, reply.r#return) {
         (Some(error), _) => Err(error.into()),
-        (None, Some(value)) => serde_json::from_str(value.get()).map_err(|error| bad(error.to_string())),
+        (None, Some(value)) => serde_json::from_str(value.get()).map_err(|error| bad(brief(&error))),
         (None, None) => Err(bad("neither return nor error".into())),
     }
 }

@@ -45,6 +45,20 @@ impl CodecError {
     }
 }
 
+/// What a parser says, which may repeat a megabyte of what it was given: its beginning and its end.
+pub(crate) fn brief(error: &dyn std::fmt::Display) -> String {
+    const BEGINNING: usize = 200;
+    const END: usize = 200;
+    let text = error.to_string();
+    let length = text.chars().count();
+    if length <= BEGINNING + END {
+        return text;
+    }
+    let beginning: String = text.chars().take(BEGINNING).collect();
+    let end: String = text.chars().skip(length - END).collect();
+    format!("{beginning}...{end}")
+}
+
 #[derive(Serialize)]
 struct ReturnLine<'a, T> {
     r#return: &'a T,

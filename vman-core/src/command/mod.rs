@@ -15,6 +15,7 @@ pub use args::{
     ConsoleAttach, ConsoleInput, ConsoleRead, ConsoleWrite, CreatePartition, Deploy, Hello, ImageDelete,
     ImagePut, Role, Shutdown, ShutdownMode, Target,
 };
+pub(crate) use codec::brief;
 pub use codec::{CodecError, MAX_LINE, encode_error, encode_push, encode_return};
 pub use reply::{
     ConsoleChunk, CpuRecord, Created, ErrorReply, EventData, EventRecord, Fault, HostRecord, Image, Images,

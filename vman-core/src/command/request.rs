@@ -9,7 +9,7 @@ use super::args::{
     ConsoleAttach, ConsoleRead, ConsoleWrite, CreatePartition, Deploy, Hello, ImageDelete, ImagePut,
     Shutdown, Target,
 };
-use super::codec::{CodecError, encode};
+use super::codec::{CodecError, brief, encode};
 
 macro_rules! commands {
     ($($(#[$doc:meta])* $variant:ident $(($args:ty))? = $name:literal,)*) => {
@@ -145,7 +145,7 @@ impl<'a> Incoming<'a> {
         }
         match serde_json::from_slice::<Envelope<'a>>(line) {
             Ok(Envelope { command, args, id }) => Self { id, command: Command::decode(&command, args) },
-            Err(error) => Self { id: None, command: Err(CodecError::Syntax(error.to_string())) },
+            Err(error) => Self { id: None, command: Err(CodecError::Syntax(brief(&error))) },
         }
     }
 }
@@ -166,13 +166,13 @@ fn arguments<T: DeserializeOwned>(raw: Option<&RawValue>) -> Result<T, CodecErro
 fn explain<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> CodecError {
     let mut reader = serde_json::Deserializer::from_str(text);
     match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-        Ok(_) => CodecError::Arguments { path: "args".into(), rule: error.to_string() },
+        Ok(_) => CodecError::Arguments { path: "args".into(), rule: brief(&error) },
         Err(error) => {
-            let path = match error.path().to_string() {
+            let path = match brief(error.path()) {
                 path if path == "." => "args".into(),
                 path => path,
             };
-            CodecError::Arguments { path, rule: error.into_inner().to_string() }
+            CodecError::Arguments { path, rule: brief(&error.into_inner()) }
         }
     }
 }

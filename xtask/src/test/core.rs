@@ -18,7 +18,6 @@ const FULL_FUZZ_SECONDS: u64 = 600;
 /// Runs the stage.
 pub(super) fn run(recorder: &mut Recorder, depth: Depth) {
     workspace_tests(recorder, depth);
-    no_std_guard(recorder);
     if depth > Depth::Quick {
         fuzz(recorder, if depth == Depth::Full { FULL_FUZZ_SECONDS } else { FUZZ_SECONDS });
     }
@@ -32,16 +31,6 @@ fn workspace_tests(recorder: &mut Recorder, depth: Depth) {
         test.arg("--include-ignored").env("PROPTEST_CASES", FULL_PROPTEST_CASES);
     }
     recorder.tests("cargo test", &mut test);
-}
-
-/// A program without std that depends on the no_std crates: a feature that pulls std in does not link.
-fn no_std_guard(recorder: &mut Recorder) {
-    let manifest = workspace::root().join("tests/no_std/Cargo.toml");
-    if manifest.is_file() {
-        let mut build = cargo("build");
-        build.env("CARGO_TARGET_DIR", workspace::target_dir().join("no_std"));
-        recorder.program("no_std guard", build.arg("--manifest-path").arg(manifest));
-    }
 }
 
 /// Seeds of the fuzz targets replayed, then each target driven for some seconds.

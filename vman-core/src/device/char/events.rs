@@ -52,8 +52,7 @@ impl CharEvents {
 }
 
 impl EventSource for CharEvents {
-    /// Readable also while [`EventSource::next`] has fetched events in stock only if the driver has more: call it
-    /// until it answers `None`.
+    /// Events are fetched several at once: call [`EventSource::next`] until it answers `None` before waiting here.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }

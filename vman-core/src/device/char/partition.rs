@@ -27,7 +27,7 @@ impl CharPartition {
         let node = File::options().read(true).write(true).open(path).map_err(|source| {
             let error = DeviceError::from(source);
             if error.kind == ErrorKind::NotFound {
-                return DeviceError { source: error.source, ..DeviceError::not_found(id) };
+                return DeviceError::not_found(id);
             }
             DeviceError { text: format!("{} cannot be opened", path.display()), ..error }
         })?;

@@ -3,20 +3,17 @@
 use crate::abi::ioctl::{Command, Header, Reason, operation, state};
 use crate::abi::smc::SmcError;
 use crate::device::DeviceError;
-use crate::error::ErrorKind;
 use crate::id::ByteSize;
 use crate::state::InvalidTransition;
 
 /// The error of a call that failed with `errno`, its argument's header being `header`.
 pub(super) fn error(command: Command, errno: i32, header: &Header) -> DeviceError {
-    let reason = Reason::from_number(header.reason);
-    let text = reason.and_then(|reason| text(reason, header.detail));
-    let text = text.unwrap_or_else(|| plain_text(command, errno));
-    let error = DeviceError::from_errno(errno, text);
-    if reason == Some(Reason::Firmware) && error.kind == ErrorKind::Firmware {
-        return DeviceError { source: None, ..error };
+    let reason = Reason::from_number(header.reason).and_then(|reason| text(reason, header.detail));
+    match reason {
+        // The reason says more than errno, which would only repeat it.
+        Some(text) => DeviceError { source: None, ..DeviceError::from_errno(errno, text) },
+        None => DeviceError::from_errno(errno, plain_text(command, errno)),
     }
-    error
 }
 
 fn plain_text(command: Command, errno: i32) -> String {
@@ -116,6 +113,7 @@ fn state_name(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     fn refused(errno: i32, reason: Reason, detail: [u64; 2]) -> DeviceError {
         error(Command::Destroy, errno, &Header { reason: reason as u32, detail, ..Header::default() })
@@ -126,6 +124,7 @@ mod tests {
         let error = refused(77, Reason::State, [2, 6]);
         assert_eq!(error.kind, ErrorKind::InvalidState);
         assert_eq!(error.text, "Partition is DEPLOYED; destroy-partition needs READY");
+        assert!(error.source.is_none());
     }
 
     #[test]
@@ -145,6 +144,7 @@ mod tests {
         let error = error(Command::Create, 28, &header);
         assert_eq!(error.kind, ErrorKind::NoResources);
         assert_eq!(error.text, "VMANAGER_CREATE failed");
+        assert!(error.source.is_some());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::sched::Tid;
@@ -48,6 +49,17 @@ impl Target {
         }
     }
 
+    /// Whether it has exactly so many threads, asked without listing them: a directory of procfs has a link for each
+    /// and two of its own. False where the file system counts otherwise.
+    pub fn has(&self, root: &Path, threads: usize) -> bool {
+        let links = match self {
+            Target::Thread(_) => None,
+            Target::Process(pid) => fs::metadata(root.join(pid.to_string()).join("task")).ok(),
+        };
+        links
+            .is_some_and(|directory| u64::try_from(threads).is_ok_and(|count| directory.nlink() == count + 2))
+    }
+
     fn tasks(&self, path: &Path) -> Result<Vec<Tid>, Error> {
         let failed = |source: io::Error| match source.raw_os_error() {
             Some(libc::ENOENT | libc::ESRCH) => Error::Gone(*self),
@@ -84,6 +96,16 @@ mod tests {
         }
         assert_eq!(Target::Process(7).threads(root.path()).unwrap(), [Tid(7), Tid(9), Tid(12)]);
         assert_eq!(Target::Thread(Tid(7)).threads(root.path()).unwrap(), [Tid(7)]);
+    }
+
+    #[test]
+    fn threads_of_this_process_are_counted_without_a_list() {
+        let this = Target::Process(std::process::id());
+        let agrees =
+            |_| this.threads("/proc".as_ref()).is_ok_and(|tids| this.has("/proc".as_ref(), tids.len()));
+        // Other tests begin and end threads meanwhile: the two calls must agree sooner or later.
+        assert!((0..10_000).any(agrees));
+        assert!(!this.has("/proc".as_ref(), 1_000_000));
     }
 
     #[test]

@@ -115,6 +115,29 @@ fn attached_threads_have_a_reservation_until_the_monitor_stops() {
 }
 
 #[test]
+fn what_a_killed_monitor_leaves_can_be_released() {
+    let Some(_turn) = turn("what_a_killed_monitor_leaves_can_be_released") else { return };
+    let mut target = Command::new("sleep").arg("1000").spawn().unwrap();
+    let scheduling = |id: u32| LinuxScheduler.attributes(Tid(id)).unwrap().scheduling();
+    let mut monitor = program().args(["attach", "--pid", &target.id().to_string()]).spawn().unwrap();
+    let begin = Instant::now();
+    while scheduling(target.id()) != SchedPolicy::Deadline {
+        assert!(begin.elapsed() < Duration::from_secs(20), "it gets no reservation");
+        thread::sleep(Duration::from_millis(10));
+    }
+    monitor.kill().unwrap();
+    monitor.wait().unwrap();
+    assert_eq!(scheduling(target.id()), SchedPolicy::Deadline);
+    let tid = target.id().to_string();
+    assert!(output(&["release", &tid]).status.success());
+    assert_eq!(scheduling(target.id()), SchedPolicy::Other);
+    let again = String::from_utf8(output(&["release", &tid]).stdout).unwrap();
+    assert_eq!(again, format!("Thread {tid} has no reservation\n"));
+    target.kill().unwrap();
+    target.wait().unwrap();
+}
+
+#[test]
 fn the_simulated_experiment_says_so_and_draws_the_four_figures() {
     let dir = tempfile::tempdir().unwrap();
     let output = program()

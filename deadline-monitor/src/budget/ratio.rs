@@ -34,9 +34,29 @@ impl Ratio {
 
     /// `duration * self * factor`, at most [`Duration::MAX`].
     pub fn times(self, duration: Duration, factor: u32) -> Duration {
-        let scale = u128::from(self.0) * u128::from(factor);
-        nanos(duration.as_nanos().saturating_mul(scale) / u128::from(Self::PARTS))
+        let scale = u64::from(self.0) * u64::from(factor);
+        scaled(duration, scale, u64::from(Self::PARTS))
     }
+}
+
+/// `duration * by / of`, rounded down, at most `u64::MAX` nanoseconds; nothing if `of` is 0.
+///
+/// Products of usual times fit 64 bits, whose division is many times faster.
+pub(super) fn scaled(duration: Duration, by: u64, of: u64) -> Duration {
+    match as_nanos(duration).checked_mul(by) {
+        Some(product) => Duration::from_nanos(product.checked_div(of).unwrap_or(0)),
+        None => {
+            let product = duration.as_nanos().saturating_mul(u128::from(by));
+            nanos(product.checked_div(u128::from(of)).unwrap_or(0))
+        }
+    }
+}
+
+/// Its nanoseconds, at most `u64::MAX`.
+pub(super) fn as_nanos(duration: Duration) -> u64 {
+    let seconds = duration.as_secs().checked_mul(1_000_000_000);
+    let whole = seconds.and_then(|nanos| nanos.checked_add(u64::from(duration.subsec_nanos())));
+    whole.unwrap_or(u64::MAX)
 }
 
 /// So many nanoseconds, at most `u64::MAX` of them (584 years).

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::ratio::{Ratio, nanos};
+use super::ratio::{Ratio, as_nanos, scaled};
 
 /// A saturated task used at least this much of its budget.
 const USED: Ratio = Ratio::percent(80);
@@ -37,19 +37,16 @@ impl Sample {
     ///
     /// The source document leaves this step out; without it the budgets of its figures would be five times larger.
     pub fn per_period(&self, period: Duration) -> Demand {
-        let scale = |time: Duration| {
-            let scaled = time.as_nanos().saturating_mul(period.as_nanos());
-            nanos(scaled.checked_div(self.interval.as_nanos()).unwrap_or(0))
-        };
+        let (period_ns, interval_ns) = (as_nanos(period), as_nanos(self.interval));
+        let scale = |time| scaled(time, period_ns, interval_ns);
         Demand { executed: scale(self.executed), throttled: self.throttled.map(scale), period }
     }
 
-    /// This sample and an earlier one as one.
-    pub(super) fn joined(self, earlier: Sample) -> Sample {
-        let throttled = self.throttled.zip(earlier.throttled);
+    /// The CPU time of this sample and an earlier one.
+    pub(super) fn joined(&self, earlier: &Sample) -> Sample {
         Sample {
             executed: self.executed.saturating_add(earlier.executed),
-            throttled: throttled.map(|(now, before)| now.saturating_add(before)),
+            throttled: None,
             interval: self.interval.saturating_add(earlier.interval),
         }
     }

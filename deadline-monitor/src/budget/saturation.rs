@@ -50,7 +50,7 @@ impl Saturation {
         }
         let long = sample.interval >= self.bounds.period.saturating_mul(PERIODS);
         let before = self.before.replace(*sample);
-        let Some(whole) = (if long { Some(*sample) } else { before.map(|before| sample.joined(before)) })
+        let Some(whole) = (if long { Some(*sample) } else { before.map(|before| sample.joined(&before)) })
         else {
             return self.runtime;
         };

@@ -5,6 +5,7 @@ mod doctor;
 mod experiment;
 mod list;
 mod options;
+mod release;
 mod run;
 mod signals;
 mod simulate;
@@ -34,6 +35,8 @@ enum Command {
     Attach(attach::AttachArgs),
     /// List the threads of this machine that have a reservation.
     List,
+    /// End reservations that no monitor looks after, for instance because it was killed.
+    Release(release::ReleaseArgs),
     /// Run the policies against a model of the kernel.
     Simulate(simulate::SimulateArgs),
     /// Two periodic tasks under each policy: the experiment of the source document's Figures 24 to 27.
@@ -52,6 +55,7 @@ impl Cli {
             Command::Run(args) => run::run(&args),
             Command::Attach(args) => attach::run(&args),
             Command::List => list::run(),
+            Command::Release(args) => release::run(&args),
             Command::Simulate(args) => simulate::run(&args),
             Command::Experiment(args) => experiment::run(&args),
             Command::Doctor => doctor::run(),

@@ -74,6 +74,10 @@ pub struct Monitor<S: DeadlineScheduler, A: CpuAccounting, C: Clock> {
     accounting: A,
     clock: C,
     tasks: BTreeMap<Tid, Task>,
+    /// The target's threads when they were last listed.
+    known: Vec<Tid>,
+    /// A thread has ended or waits for its reservation: the list is made anew.
+    stale: bool,
     /// Threads that the kernel will never give a reservation.
     rejected: BTreeSet<Tid>,
 }
@@ -91,8 +95,8 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
         clock: C,
     ) -> Result<Monitor<S, A, C>, Error> {
         options.config.build(options.initial)?;
-        let (tasks, rejected) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Monitor { target, options, scheduler, accounting, clock, tasks, rejected })
+        let (tasks, rejected, known, stale) = (BTreeMap::new(), BTreeSet::new(), Vec::new(), true);
+        Ok(Monitor { target, options, scheduler, accounting, clock, tasks, known, stale, rejected })
     }
 
     /// Samples every thread of the target once and sets its budget; new threads get their first reservation.
@@ -100,20 +104,33 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
     /// # Errors
     /// The target has ended or cannot be read. What a single thread is refused is in the report.
     pub fn tick(&mut self) -> Result<Tick, Error> {
-        let tids = self.target.threads(&self.options.procfs)?;
         let mut tick = Tick { at: self.clock.now(), ..Tick::default() };
-        self.forget_all_but(&tids);
         let mut steps = self.sample();
+        let listed = self.list()?;
         self.share(&mut steps);
         // Those that shrink make room for those that grow.
         steps.sort_by_key(|step| step.wanted > step.old);
         for step in steps {
             self.apply(step, &mut tick);
         }
-        for tid in tids {
-            self.adopt(tid, &mut tick)?;
+        if listed {
+            for tid in self.known.clone() {
+                self.adopt(tid, &mut tick)?;
+            }
         }
         Ok(tick)
+    }
+
+    /// Lists the threads again, unless none can have come or gone; tells whether it did.
+    fn list(&mut self) -> Result<bool, Error> {
+        let procfs = &self.options.procfs;
+        if !self.stale && self.rejected.is_empty() && self.target.has(procfs, self.known.len()) {
+            return Ok(false);
+        }
+        self.known = self.target.threads(procfs)?;
+        self.stale = false;
+        self.forget_all_but_known();
+        Ok(true)
     }
 
     /// How many threads have a reservation.
@@ -128,11 +145,12 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
         released.filter_map(Result::err).filter(|error| error.rule != Rule::Gone).collect()
     }
 
-    fn forget_all_but(&mut self, tids: &[Tid]) {
-        let gone: Vec<_> =
-            self.tasks.keys().filter(|tid| tids.binary_search(tid).is_err()).copied().collect();
+    fn forget_all_but_known(&mut self) {
+        let known = &self.known;
+        let is_gone = |tid: &Tid| known.binary_search(tid).is_err();
+        self.rejected.retain(|tid| !is_gone(tid));
+        let gone: Vec<_> = self.tasks.keys().filter(|tid| is_gone(tid)).copied().collect();
         gone.into_iter().for_each(|tid| self.forget(tid));
-        self.rejected.retain(|tid| tids.binary_search(tid).is_ok());
     }
 
     fn forget(&mut self, tid: Tid) {
@@ -146,7 +164,10 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
         }
         let policy = self.options.config.build(self.options.initial)?;
         let (initial, reclaim) = (self.options.initial, self.options.config.reclaims());
-        let Ok(time) = self.accounting.cpu_time(tid) else { return Ok(()) };
+        let Ok(time) = self.accounting.cpu_time(tid) else {
+            self.stale = true;
+            return Ok(());
+        };
         let before = self.scheduler.attributes(tid);
         let reserved =
             before.and_then(|before| self.scheduler.reserve(tid, &initial, reclaim).map(|()| before));
@@ -156,7 +177,9 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
                 self.tasks.insert(tid, task);
             }
             Err(error) => {
-                if !error.is_temporary() {
+                if error.is_temporary() {
+                    self.stale = true;
+                } else {
                     self.rejected.insert(tid);
                 }
                 self.accounting.forget(tid);
@@ -175,6 +198,7 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
                 Err(_) => gone.push(*tid),
             }
         }
+        self.stale |= !gone.is_empty();
         gone.into_iter().for_each(|tid| self.forget(tid));
         steps
     }

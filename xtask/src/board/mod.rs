@@ -74,18 +74,31 @@ pub enum Job {
     Shell,
     /// Runs these tests, or all, then turns the board off.
     Test(Vec<String>),
-    /// Shows the life of a partition, then turns the board off.
-    Demo,
+    /// Shows the life of a partition with this kernel, or Debian's, then turns the board off.
+    Demo(Option<PathBuf>),
 }
 
+/// What [`Job::Demo`] does on the board.
+const DEMO: &str = include_str!("demo.sh");
+
 impl Job {
-    fn extras(&self) -> Extras {
-        let script = match self {
-            Self::Shell => return Extras::default(),
-            Self::Test(names) => format!("{SUITE} {}", names.join(" ")),
-            Self::Demo => format!("{SUITE} --demo"),
-        };
-        Extras { script: Some(format!("#!/bin/sh\n{script}\n")), programs: vec![SUITE], bare: true }
+    fn extras(&self) -> Result<Extras> {
+        Ok(match self {
+            Self::Shell => Extras::default(),
+            Self::Test(names) => Extras {
+                script: Some(format!("#!/bin/sh\n{SUITE} {}\n", names.join(" "))),
+                crates: vec![SUITE],
+                programs: vec![(initramfs::path::IOCTL_TEST, userspace::ioctl_test()?)],
+                bare: true,
+                guest_kernel: None,
+            },
+            Self::Demo(kernel) => Extras {
+                script: Some(DEMO.to_owned()),
+                programs: vec![(initramfs::path::LIFE_CYCLE, userspace::life_cycle()?)],
+                guest_kernel: kernel.clone(),
+                ..Extras::default()
+            },
+        })
     }
 }
 
@@ -117,7 +130,7 @@ pub fn assemble(job: &Job, cpu: &str, series: Series) -> Result<Machine> {
     let firmware = firmware::build()?;
     let kernel = assets::kernel(series)?;
     let initramfs = directory()?.join("initramfs.cpio");
-    initramfs::management(series, &job.extras(), &initramfs)?;
+    initramfs::management(series, &job.extras()?, &initramfs)?;
     let initramfs_size = fs::metadata(&initramfs)?.len();
     let blank = qemu::device_tree(cpu, &firmware)?;
     let tree = device_tree::for_management(&blank, initramfs_size, COMMAND_LINE)?;

@@ -122,6 +122,10 @@ pub struct Extras {
     pub script: Option<String>,
     /// More programs for [`path::BIN`], by their crates.
     pub programs: Vec<&'static str>,
+    /// More scripts for [`path::BIN`]: name and text.
+    pub scripts: Vec<(&'static str, &'static str)>,
+    /// Whether vman-core's behaviour suite of devices is there, as `device_suite`.
+    pub device_suite: bool,
     /// Whether vmand and vmanctl are left out.
     pub bare: bool,
 }
@@ -140,6 +144,12 @@ pub fn management(series: Series, extras: &Extras, output: &Path) -> Result<()> 
     let daemon: &[&str] = if extras.bare { &[] } else { &["vmand", "vmanctl"] };
     for name in daemon.iter().chain(&extras.programs) {
         tree.program(&format!("{}/{name}", path::BIN), &userspace::build(name)?)?;
+    }
+    for (name, text) in &extras.scripts {
+        tree.text(&format!("{}/{name}", path::BIN), text)?;
+    }
+    if extras.device_suite {
+        tree.program(&format!("{}/device_suite", path::BIN), &userspace::device_suite()?)?;
     }
     if let Some(script) = &extras.script {
         tree.program(path::IOCTL_TEST, &userspace::ioctl_test()?)?;

@@ -31,10 +31,12 @@ pub use qemu::Machine;
 pub use report::Report;
 
 /// The longest time that the tests on the board may take: emulation on a loaded machine is slow.
-const TEST_LIMIT: Duration = Duration::from_secs(600);
+const TEST_LIMIT: Duration = Duration::from_secs(1200);
 
 /// The program of the tests, from `tests/board`.
 const SUITE: &str = "board-suite";
+const TEST_SCRIPT: &str = include_str!("test.sh");
+const VMANCTL_SCRIPT: &str = include_str!("vmanctl-test.sh");
 /// Command line of the management partition's kernel. Without an early console a kernel that stops early says nothing.
 const COMMAND_LINE: &str = "console=ttyAMA0 earlycon=pl011,0x9000000 panic=-1 loglevel=4";
 
@@ -80,12 +82,18 @@ pub enum Job {
 
 impl Job {
     fn extras(&self) -> Extras {
-        let script = match self {
+        let (script, whole) = match self {
             Self::Shell => return Extras::default(),
-            Self::Test(names) => format!("{SUITE} {}", names.join(" ")),
-            Self::Demo => format!("{SUITE} --demo"),
+            Self::Test(names) => (format!("board-test {}", names.join(" ")), names.is_empty()),
+            Self::Demo => (format!("{SUITE} --demo"), false),
         };
-        Extras { script: Some(format!("#!/bin/sh\n{script}\n")), programs: vec![SUITE], bare: true }
+        Extras {
+            script: Some(format!("#!/bin/sh\n{script}\n")),
+            programs: vec![SUITE],
+            scripts: vec![("board-test", TEST_SCRIPT), ("vmanctl-test", VMANCTL_SCRIPT)],
+            device_suite: whole,
+            bare: !whole,
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub mod path {
     pub const IOCTL_TEST: &str = "bin/ioctl-test";
     /// The C example of libvman.
     pub const LIFE_CYCLE: &str = "bin/life_cycle";
+    /// vman-core's behaviour suite of devices.
+    pub const DEVICE_SUITE: &str = "bin/device_suite";
     /// Folder of programs.
     pub const BIN: &str = "bin";
 }
@@ -126,6 +128,8 @@ pub struct Extras {
     pub crates: Vec<&'static str>,
     /// More programs, and where they go.
     pub programs: Vec<(&'static str, PathBuf)>,
+    /// More scripts for [`path::BIN`]: name and text.
+    pub scripts: Vec<(&'static str, &'static str)>,
     /// Whether vmand and vmanctl are left out.
     pub bare: bool,
     /// The kernel for partitions, if it is not that of the management partition.
@@ -153,6 +157,9 @@ pub fn management(series: Series, extras: &Extras, output: &Path) -> Result<()> 
     }
     for (place, program) in &extras.programs {
         tree.program(place, program)?;
+    }
+    for (name, text) in &extras.scripts {
+        tree.text(&format!("{}/{name}", path::BIN), text)?;
     }
     if let Some(script) = &extras.script {
         tree.text(path::SCRIPT, script)?;

@@ -31,10 +31,12 @@ pub use qemu::Machine;
 pub use report::Report;
 
 /// The longest time that the tests on the board may take: emulation on a loaded machine is slow.
-const TEST_LIMIT: Duration = Duration::from_secs(600);
+const TEST_LIMIT: Duration = Duration::from_secs(1200);
 
 /// The program of the tests, from `tests/board`.
 const SUITE: &str = "board-suite";
+const TEST_SCRIPT: &str = include_str!("test.sh");
+const VMANCTL_SCRIPT: &str = include_str!("vmanctl-test.sh");
 /// Command line of the management partition's kernel. Without an early console a kernel that stops early says nothing.
 const COMMAND_LINE: &str = "console=ttyAMA0 earlycon=pl011,0x9000000 panic=-1 loglevel=4";
 
@@ -85,13 +87,7 @@ impl Job {
     fn extras(&self) -> Result<Extras> {
         Ok(match self {
             Self::Shell => Extras::default(),
-            Self::Test(names) => Extras {
-                script: Some(format!("#!/bin/sh\n{SUITE} {}\n", names.join(" "))),
-                crates: vec![SUITE],
-                programs: vec![(initramfs::path::IOCTL_TEST, userspace::ioctl_test()?)],
-                bare: true,
-                guest_kernel: None,
-            },
+            Self::Test(names) => tests(names)?,
             Self::Demo(kernel) => Extras {
                 script: Some(DEMO.to_owned()),
                 programs: vec![(initramfs::path::LIFE_CYCLE, userspace::life_cycle()?)],
@@ -100,6 +96,23 @@ impl Job {
             },
         })
     }
+}
+
+/// What runs these tests, or all.
+fn tests(names: &[String]) -> Result<Extras> {
+    let whole = names.is_empty();
+    let mut programs = vec![(initramfs::path::IOCTL_TEST, userspace::ioctl_test()?)];
+    if whole {
+        programs.push((initramfs::path::DEVICE_SUITE, userspace::device_suite()?));
+    }
+    Ok(Extras {
+        script: Some(format!("#!/bin/sh\nboard-test {}\n", names.join(" "))),
+        crates: vec![SUITE],
+        programs,
+        scripts: vec![("board-test", TEST_SCRIPT), ("vmanctl-test", VMANCTL_SCRIPT)],
+        bare: !whole,
+        guest_kernel: None,
+    })
 }
 
 /// Does the job.

@@ -25,6 +25,20 @@ pub fn build(name: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
+/// Builds vman-core's behaviour suite of devices, for `/dev/vmanager`, and says where it is.
+///
+/// # Errors
+/// As [`build`].
+pub fn device_suite() -> Result<PathBuf> {
+    let mut cargo = assets::rust_aarch64()?.build_linux();
+    cargo.current_dir(workspace::root()).args(["--release", "--quiet", "--package", "vman-core"]);
+    cargo.env("CARGO_PROFILE_RELEASE_STRIP", "true");
+    process::read(cargo.args(["--features", "testing", "--example", "device_suite"]))?;
+    let built = assets::target_dir().join(assets::LINUX_TARGET).join("release/examples/device_suite");
+    built.metadata().with_context(|| format!("cargo did not make {}", built.display()))?;
+    Ok(built)
+}
+
 /// Builds the driver's C test, which tries hostile arguments, and says where it is.
 ///
 /// # Errors
@@ -40,6 +54,8 @@ pub fn ioctl_test() -> Result<PathBuf> {
 pub fn life_cycle() -> Result<PathBuf> {
     let mut cargo = assets::rust_aarch64()?.build_linux();
     cargo.current_dir(workspace::root()).args(["--release", "--quiet", "--package", "vman-ffi", "--lib"]);
+    // The profile of the others, so that what they stand on is not built twice.
+    cargo.env("CARGO_PROFILE_RELEASE_STRIP", "true");
     process::read(&mut cargo)?;
     let library = assets::target_dir().join(assets::LINUX_TARGET).join("release/libvman.a");
     let library = library.to_str().context("The build directory's name is not UTF-8")?;

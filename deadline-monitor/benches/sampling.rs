@@ -95,7 +95,7 @@ fn main() {
     let initial = ReservationParams::new(PERIOD / 100, PERIOD).unwrap();
     decisions(initial);
     let gate = Arc::new(Barrier::new(usize::try_from(THREADS).unwrap() + 1));
-    let wait = |gate: Arc<Barrier>| move || drop(gate.wait());
+    let wait = |gate: Arc<Barrier>| move || gate.wait();
     let threads: Vec<_> = (0..THREADS)
         .map(|_| thread::Builder::new().stack_size(64 << 10).spawn(wait(gate.clone())).unwrap())
         .collect();
@@ -105,5 +105,7 @@ fn main() {
     println!("BENCH opening_and_parsing_1000_threads {:.0} us vs tick_of_1000_threads", naive / 1e3);
     println!("BENCH share_of_a_CPU_at_100_ms {:.2} %", tick / 1e9 / PERIOD.as_secs_f64() * 100.0);
     gate.wait();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
 }

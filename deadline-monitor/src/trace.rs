@@ -40,7 +40,8 @@ pub struct Trace {
 /// The figures of a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
-    /// When the budget came to stay within a tenth of its last value; `None` if jobs were still late at the end.
+    /// When the budget came to stay within a tenth of its last value; `None` if jobs were still late at the end, or if
+    /// the last budget is still above twice the mean use.
     pub settled: Option<Duration>,
     /// How many jobs ended, or should have.
     pub jobs: usize,
@@ -88,8 +89,18 @@ impl Trace {
             return None;
         }
         let last = self.settings.last()?.runtime;
+        if last > 2 * self.mean_use() {
+            return None;
+        }
         let near = |setting: &&Setting| setting.runtime.abs_diff(last) <= last / 10;
         self.settings.iter().rev().take_while(near).last().map(|setting| setting.at)
+    }
+
+    /// CPU time used in one period, on average.
+    fn mean_use(&self) -> Duration {
+        let product = self.executed.as_nanos().saturating_mul(self.period.as_nanos());
+        let nanos = product.checked_div(self.length.as_nanos()).unwrap_or(0);
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     /// The reserved CPU time, over all periods.
@@ -155,6 +166,9 @@ mod tests {
         let overdue = Trace { overdue: 3, ..self::trace() }.summary();
         assert_eq!((overdue.settled, overdue.late), (None, 4));
         assert_eq!(Trace::default().summary().settled, None);
+        let mut high = self::trace();
+        high.settings.pop();
+        assert_eq!(high.summary().settled, None);
     }
 
     #[test]

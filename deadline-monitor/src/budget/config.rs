@@ -7,7 +7,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use super::{
-    KernelLimits, ParamsError, Percentile, Policy, Ratio, ReservationParams, Saturation, Seed, Static,
+    KernelLimits, ParamsError, Percentile, Pi, Policy, Ratio, ReservationParams, Saturation, Seed, Static,
 };
 
 /// The policies by name.
@@ -20,14 +20,21 @@ pub enum PolicyKind {
     Saturation,
     /// A percentile of the recent demand.
     Percentile,
+    /// A controller that follows the demand without remembering maxima.
+    Pi,
     /// The budget that was given at first.
     Static,
 }
 
 impl PolicyKind {
     /// All of them.
-    pub const ALL: [PolicyKind; 4] =
-        [PolicyKind::Seed, PolicyKind::Saturation, PolicyKind::Percentile, PolicyKind::Static];
+    pub const ALL: [PolicyKind; 5] = [
+        PolicyKind::Seed,
+        PolicyKind::Saturation,
+        PolicyKind::Percentile,
+        PolicyKind::Pi,
+        PolicyKind::Static,
+    ];
 
     /// Its name on the command line.
     pub const fn name(self) -> &'static str {
@@ -35,6 +42,7 @@ impl PolicyKind {
             PolicyKind::Seed => "seed",
             PolicyKind::Saturation => "saturation",
             PolicyKind::Percentile => "percentile",
+            PolicyKind::Pi => "pi",
             PolicyKind::Static => "static",
         }
     }
@@ -48,7 +56,7 @@ impl fmt::Display for PolicyKind {
 
 /// A name that no policy has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("There is no policy {0}; there are seed, saturation, percentile, static")]
+#[error("There is no policy {0}; there are seed, saturation, percentile, pi, static")]
 pub struct UnknownPolicy(pub String);
 
 impl FromStr for PolicyKind {
@@ -72,7 +80,7 @@ pub struct PolicyConfig {
     pub window: usize,
     /// ovh: what a budget has above the demand.
     pub overhead: Ratio,
-    /// Changes below this part of the budget are not made (saturation).
+    /// Changes below this part of the budget are not made (saturation, pi).
     pub dead_band: Ratio,
     /// Which percentile (percentile).
     pub percentile: Ratio,
@@ -91,7 +99,7 @@ impl PolicyConfig {
     /// N = 8 and ovh = 10 % for `seed`: the source document does not tell its own; these give its figures' shape.
     pub fn new(kind: PolicyKind) -> PolicyConfig {
         let window = match kind {
-            PolicyKind::Seed | PolicyKind::Static => 8,
+            PolicyKind::Seed | PolicyKind::Pi | PolicyKind::Static => 8,
             PolicyKind::Saturation => 30,
             PolicyKind::Percentile => 50,
         };
@@ -108,7 +116,7 @@ impl PolicyConfig {
 
     /// Whether the kernel should lend this policy's tasks unused bandwidth (GRUB), so that their demand shows at once.
     pub fn reclaims(&self) -> bool {
-        matches!(self.kind, PolicyKind::Saturation | PolicyKind::Percentile)
+        matches!(self.kind, PolicyKind::Saturation | PolicyKind::Percentile | PolicyKind::Pi)
     }
 
     /// T: the time between two samples that this policy is known to work with, for tasks of this period.
@@ -133,6 +141,7 @@ impl PolicyConfig {
             PolicyKind::Percentile => {
                 Box::new(Percentile::new(self.window, self.percentile, self.overhead, bounds, runtime))
             }
+            PolicyKind::Pi => Box::new(Pi::new(self.overhead, self.dead_band, bounds, runtime)),
             PolicyKind::Static => Box::new(Static::new(initial)),
         })
     }

@@ -78,6 +78,16 @@ fn a_percentile_ignores_rare_peaks() {
 }
 
 #[test]
+fn the_controller_goes_up_at_once_and_down_by_halves() {
+    let mut policy = policy(PolicyKind::Pi, us(2_000));
+    assert_eq!(budgets(&mut *policy, &[(10_000, 0), (10_000, 0)]), [11_000, 11_000]);
+    assert_eq!(budgets(&mut *policy, &[(0, 0), (0, 0), (0, 0)]), [5_500, 2_750, 1_375]);
+    // Throttled: twice the use, and a quarter of it in reserve, which fades.
+    assert_eq!(budgets(&mut *policy, &[(2_000, 50_000)]), [4_000]);
+    assert_eq!(budgets(&mut *policy, &[(4_000, 0)]), [4_875]);
+}
+
+#[test]
 fn a_static_budget_stays() {
     let mut policy = policy(PolicyKind::Static, us(2_000));
     let decision = policy.step(&sample(us(2_000), us(50_000)));
@@ -183,7 +193,7 @@ proptest! {
     /// A constant demand C below the cap ends at C * (1 + ovh), from any first budget.
     #[test]
     fn a_constant_demand_is_met_with_its_overhead(
-        kind in prop::sample::select([PolicyKind::Seed, PolicyKind::Saturation, PolicyKind::Percentile].to_vec()),
+        kind in prop::sample::select([PolicyKind::Seed, PolicyKind::Saturation, PolicyKind::Percentile, PolicyKind::Pi].to_vec()),
         demand in 1_000u64..70_000,
         initial in 1_000u64..80_000,
     ) {

@@ -14,7 +14,7 @@ use super::Result;
 /// How budgets are found.
 #[derive(Debug, Args)]
 pub(crate) struct PolicyArgs {
-    /// How the budget is found: saturation, seed (the source document's), percentile, static.
+    /// How the budget is found: saturation, seed (the source document's), percentile, pi, static.
     #[arg(long, default_value_t = PolicyKind::Saturation)]
     policy: PolicyKind,
     /// P: the period of the reservation.

@@ -16,7 +16,7 @@ use super::experiment::table::{self, FIGURES};
 /// What `simulate` takes.
 #[derive(Debug, Args)]
 pub(crate) struct SimulateArgs {
-    /// Only this policy: saturation, seed, percentile, static.
+    /// Only this policy: saturation, seed, percentile, pi, static.
     #[arg(long)]
     policy: Option<PolicyKind>,
     /// Only this load: step, lognormal, on-off, sine, or milliseconds for each job.

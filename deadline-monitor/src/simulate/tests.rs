@@ -42,6 +42,8 @@ fn the_six_loads_under_each_policy() {
     assert_eq!(figures(PolicyKind::Seed), seed);
     let saturation = [(4, 17, 4), (7, 13, 5), (8, 36, 10), (8, 69, 25), (15, 153, 21), (4, 43, 120)];
     assert_eq!(figures(PolicyKind::Saturation), saturation);
+    let pi = [(4, 15, 24), (7, 23, 48), (8, 22, 56), (19, 51, 270), (35, 116, 294), (4, 12, 225)];
+    assert_eq!(figures(PolicyKind::Pi), pi);
     // A budget of 2 ms with nothing lent: every job with work is late.
     let fixed = figures(PolicyKind::Static);
     assert_eq!(

@@ -15,7 +15,7 @@ pub(crate) const FIGURES: [&str; 8] =
 /// These figures of one task.
 pub(crate) fn figures(summary: &Summary) -> [String; 8] {
     [
-        summary.settled.map_or_else(|| "never".to_owned(), |time| format!("{:.1} s", time.as_secs_f64())),
+        summary.settled.map_or_else(|| "not yet".to_owned(), |time| format!("{:.1} s", time.as_secs_f64())),
         summary.jobs.to_string(),
         summary.late.to_string(),
         ms(summary.p50),

@@ -1,4 +1,4 @@
-//! What is monitored: one thread, or a process with all its threads.
+//! What is monitored: one thread, a process with all its threads, or a control group with all its processes.
 
 use std::fmt;
 use std::fs;
@@ -9,14 +9,19 @@ use std::path::{Path, PathBuf};
 use crate::sched::Tid;
 
 /// What is monitored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target {
     /// One thread.
     Thread(Tid),
     /// All threads of a process; those that come and go are followed.
     Process(u32),
+    /// All threads of a control group and the groups below it, such as a container's; its directory, of version 1 or 2.
+    Cgroup(PathBuf),
 }
+
+/// The lists of threads of a control group, of version 2 and of version 1.
+const THREAD_LISTS: [&str; 2] = ["cgroup.threads", "tasks"];
 
 /// Why the threads of a target are not known.
 #[derive(Debug, thiserror::Error)]
@@ -44,8 +49,39 @@ impl Target {
     pub fn threads(&self, root: &Path) -> Result<Vec<Tid>, Error> {
         match self {
             Target::Thread(tid) if root.join(tid.to_string()).exists() => Ok(vec![*tid]),
-            Target::Thread(_) => Err(Error::Gone(*self)),
+            Target::Thread(_) => Err(Error::Gone(self.clone())),
             Target::Process(pid) => self.tasks(&root.join(pid.to_string()).join("task")),
+            Target::Cgroup(path) => {
+                let mut tids = Vec::new();
+                self.members(path, &mut tids)?;
+                tids.sort_unstable();
+                tids.dedup();
+                Ok(tids)
+            }
+        }
+    }
+
+    /// The threads of the group at `path` and of those below it.
+    fn members(&self, path: &Path, tids: &mut Vec<Tid>) -> Result<(), Error> {
+        let list = THREAD_LISTS.iter().map(|name| path.join(name)).find(|list| list.is_file());
+        let list = list.ok_or_else(|| Error::Gone(self.clone()))?;
+        let text = fs::read_to_string(&list).map_err(|source| self.failed(&list, source))?;
+        tids.extend(text.lines().filter_map(|line| line.parse().ok()).map(Tid));
+        for entry in fs::read_dir(path).map_err(|source| self.failed(path, source))? {
+            let below = entry.map_err(|source| self.failed(path, source))?.path();
+            // A group that goes away meanwhile has no threads.
+            match below.is_dir().then(|| self.members(&below, tids)) {
+                Some(Err(error @ Error::Read { .. })) => return Err(error),
+                None | Some(Ok(()) | Err(Error::Gone(_))) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&self, path: &Path, source: io::Error) -> Error {
+        match source.raw_os_error() {
+            Some(libc::ENOENT | libc::ESRCH | libc::ENODEV) => Error::Gone(self.clone()),
+            _ => Error::Read { path: path.to_owned(), source },
         }
     }
 
@@ -53,7 +89,7 @@ impl Target {
     /// and two of its own. False where the file system counts otherwise.
     pub fn has(&self, root: &Path, threads: usize) -> bool {
         let links = match self {
-            Target::Thread(_) => None,
+            Target::Thread(_) | Target::Cgroup(_) => None,
             Target::Process(pid) => fs::metadata(root.join(pid.to_string()).join("task")).ok(),
         };
         links
@@ -61,10 +97,7 @@ impl Target {
     }
 
     fn tasks(&self, path: &Path) -> Result<Vec<Tid>, Error> {
-        let failed = |source: io::Error| match source.raw_os_error() {
-            Some(libc::ENOENT | libc::ESRCH) => Error::Gone(*self),
-            _ => Error::Read { path: path.to_owned(), source },
-        };
+        let failed = |source| self.failed(path, source);
         let mut tids = Vec::new();
         for entry in fs::read_dir(path).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
@@ -80,6 +113,7 @@ impl fmt::Display for Target {
         match self {
             Target::Thread(tid) => write!(f, "thread {tid}"),
             Target::Process(pid) => write!(f, "process {pid}"),
+            Target::Cgroup(path) => write!(f, "control group {}", path.display()),
         }
     }
 }
@@ -106,6 +140,22 @@ mod tests {
         // Other tests begin and end threads meanwhile: the two calls must agree sooner or later.
         assert!((0..10_000).any(agrees));
         assert!(!this.has("/proc".as_ref(), 1_000_000));
+    }
+
+    #[test]
+    fn a_control_group_has_the_threads_of_all_groups_below_it() {
+        let root = tempfile::tempdir().unwrap();
+        let group = root.path().join("pod");
+        fs::create_dir_all(group.join("container")).unwrap();
+        let target = Target::Cgroup(group.clone());
+        for list in THREAD_LISTS {
+            fs::write(group.join(list), "12\n7\n").unwrap();
+            fs::write(group.join("container").join(list), "9\n").unwrap();
+            assert_eq!(target.threads("/proc".as_ref()).unwrap(), [Tid(7), Tid(9), Tid(12)]);
+            fs::remove_file(group.join(list)).unwrap();
+        }
+        let error = target.threads("/proc".as_ref()).unwrap_err().to_string();
+        assert!(error.starts_with("There is no control group ") && error.ends_with("/pod"), "{error}");
     }
 
     #[test]

@@ -137,6 +137,54 @@ fn what_a_killed_monitor_leaves_can_be_released() {
     target.wait().unwrap();
 }
 
+/// A control group of our own, of version 2 if there is a hierarchy of it.
+struct Group(std::path::PathBuf);
+
+impl Group {
+    fn new() -> Option<Group> {
+        let mounts = fs::read_to_string("/proc/mounts").unwrap();
+        let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"))?;
+        let path = std::path::Path::new(mount.split(' ').nth(1)?);
+        let path = path.join(format!("deadline-monitor-test-{}", std::process::id()));
+        fs::create_dir(&path).is_ok().then_some(Group(path))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn every_process_of_a_control_group_gets_a_reservation() {
+    let name = "every_process_of_a_control_group_gets_a_reservation";
+    let Some(_turn) = turn(name) else { return };
+    let Some(group) = Group::new() else {
+        return println!("SKIPPED: {name}: no control group of version 2 can be made here");
+    };
+    let mut targets: Vec<_> = (0..2).map(|_| Command::new("sleep").arg("1000").spawn().unwrap()).collect();
+    let join = |id: u32| fs::write(group.0.join("cgroup.procs"), id.to_string()).unwrap();
+    join(targets[0].id());
+    let mut monitor = program().args(["attach", "--cgroup"]).arg(&group.0).spawn().unwrap();
+    // The second one comes when the group is watched already.
+    for target in &targets {
+        join(target.id());
+        let begin = Instant::now();
+        while LinuxScheduler.attributes(Tid(target.id())).unwrap().scheduling() != SchedPolicy::Deadline {
+            assert!(begin.elapsed() < Duration::from_secs(20), "it gets no reservation");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+    kill(Pid::from_raw(i32::try_from(monitor.id()).unwrap()), Signal::SIGTERM).unwrap();
+    assert!(monitor.wait().unwrap().success());
+    for target in &mut targets {
+        assert_eq!(LinuxScheduler.attributes(Tid(target.id())).unwrap().scheduling(), SchedPolicy::Other);
+        target.kill().unwrap();
+        target.wait().unwrap();
+    }
+}
+
 #[test]
 fn the_simulated_experiment_says_so_and_draws_the_four_figures() {
     let dir = tempfile::tempdir().unwrap();

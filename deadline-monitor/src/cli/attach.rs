@@ -1,6 +1,7 @@
 //! `attach`: budgets that fit for what runs already.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anstream::eprintln;
@@ -18,11 +19,14 @@ use super::watch::{Watch, monitor};
 #[derive(Debug, Args)]
 pub(crate) struct AttachArgs {
     /// Threads, by their ids.
-    #[arg(required_unless_present = "pid")]
+    #[arg(required_unless_present_any = ["pid", "cgroup"])]
     tid: Vec<u32>,
     /// Processes, with all their threads.
     #[arg(long)]
     pid: Vec<u32>,
+    /// Control groups, such as a container's: a directory below /sys/fs/cgroup.
+    #[arg(long, value_name = "DIR")]
+    cgroup: Vec<PathBuf>,
     #[command(flatten)]
     policy: PolicyArgs,
     /// Show each sample and budget.
@@ -36,11 +40,12 @@ pub(crate) fn run(args: &AttachArgs) -> Result<ExitCode> {
     let targets: Vec<_> = targets(args).collect();
     let mut monitors = Vec::new();
     for target in &targets {
-        let mut monitor = monitor(*target, args.policy.monitor()?)?;
+        let mut monitor = monitor(target.clone(), args.policy.monitor()?)?;
         let first = monitor.tick()?;
         if monitor.reserved() == 0 {
             let refused = first.refused.into_iter().next();
-            return Err(refused.map_or_else(|| format!("There is no {target}").into(), Into::into));
+            return Err(refused
+                .map_or_else(|| format!("No thread to be found: {target} is empty").into(), Into::into));
         }
         monitors.push(monitor);
     }
@@ -57,5 +62,6 @@ pub(crate) fn run(args: &AttachArgs) -> Result<ExitCode> {
 
 fn targets(args: &AttachArgs) -> impl Iterator<Item = Target> {
     let threads = args.tid.iter().map(|tid| Target::Thread(Tid(*tid)));
-    threads.chain(args.pid.iter().map(|pid| Target::Process(*pid)))
+    let processes = args.pid.iter().map(|pid| Target::Process(*pid));
+    threads.chain(processes).chain(args.cgroup.iter().cloned().map(Target::Cgroup))
 }

@@ -4,6 +4,7 @@ mod board;
 pub mod daemon;
 pub mod device_tree;
 mod partitions;
+mod reservations;
 pub mod transcript;
 pub mod vmanctl;
 
@@ -51,12 +52,17 @@ enum Layer {
 /// The layer does not exist in this version, or a step of it fails.
 pub fn run(args: &DemoArgs) -> Result<()> {
     match args.layer {
-        None | Some(Layer::Partitions) => partitions::run(args),
+        None => {
+            partitions::run(args)?;
+            reservations::run()
+        }
+        Some(Layer::Partitions) => partitions::run(args),
+        Some(Layer::Reservations) => reservations::run(),
         Some(Layer::Board) => board::run(args),
-        Some(Layer::Reservations | Layer::Slices | Layer::Libvirt | Layer::Nova | Layer::Cloud) => {
+        Some(Layer::Slices | Layer::Libvirt | Layer::Nova | Layer::Cloud) => {
             let name = args.layer.and_then(|layer| layer.to_possible_value());
             let name = name.map(|value| value.get_name().to_owned()).unwrap_or_default();
-            bail!("This version has no {name} layer to show; there are: partitions, board")
+            bail!("This version has no {name} layer to show; there are: partitions, board, reservations")
         }
     }
 }

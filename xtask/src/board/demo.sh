@@ -1,6 +1,7 @@
 #!/bin/sh
 # The life of a partition, shown by vmanctl and by a C program through vmand on /dev/vmanager. Lines for the person who
-# watches begin with DEMO: "#" a chapter, "~" a remark, "$" a command, "|" what it printed, "=" a step and its state.
+# watches begin with DEMO: "#" a chapter, "~" a remark, "$" a command, "|" what it printed, "@" the start of a step,
+# "=" its end and the state.
 say() {
 	echo "DEMO $*"
 }
@@ -57,13 +58,15 @@ say "~ CPUs of the management partition: $(cat /sys/devices/system/cpu/online)"
 line="console=ttyAMA0 earlycon=pl011,0x9000000 loglevel=7 panic=-1"
 step deploy "vmanctl deploy -kernel /boot/Image -initrd /boot/guest.cpio -cmdline '$line' web" DEPLOYED
 say "~ Debian's unmodified kernel boots in it; no device tree was given, vmand made one"
+say "@"
+wait_for GUEST-UP 1
+say "= its Linux is up|DEPLOYED"
 wait_for GUEST-TICK 2
 say "\$ vmanctl console -dump web"
 console >/run/console
 head -n 8 /run/console | output
 say "|   ... $(wc -l </run/console) lines ..."
 grep -e 'Run /init' -e GUEST /run/console | head -n 4 | output
-say "= the kernel is up|DEPLOYED"
 
 step suspend "vmanctl suspend web" SUSPENDED
 before=$(console | wc -c)

@@ -152,8 +152,9 @@ pub fn management(series: Series, extras: &Extras, output: &Path) -> Result<()> 
     guest(guest_archive.path())?;
     tree.file(path::GUEST_INITRD, guest_archive.path())?;
     let daemon: &[&str] = if extras.bare { &[] } else { &["vmand", "vmanctl"] };
-    for name in daemon.iter().chain(&extras.crates) {
-        tree.program(&format!("{}/{name}", path::BIN), &userspace::build(name)?)?;
+    let names: Vec<_> = daemon.iter().chain(&extras.crates).copied().collect();
+    for (name, program) in names.iter().zip(userspace::build(&names)?) {
+        tree.program(&format!("{}/{name}", path::BIN), &program)?;
     }
     for (place, program) in &extras.programs {
         tree.program(place, program)?;

@@ -8,18 +8,26 @@ use anyhow::{Context, Result};
 
 use crate::{assets, process, workspace};
 
-/// Builds the program `name` of the crate of this name and says where it is.
+/// Builds the programs of the crates of these names, in one go, and says where they are.
 ///
 /// Default features are left out: on a real board nobody asks for the simulated one.
 ///
 /// # Errors
-/// There is no toolchain for aarch64, or the program does not build.
-pub fn build(name: &str) -> Result<PathBuf> {
+/// There is no toolchain for aarch64, or a program does not build.
+pub fn build(names: &[&str]) -> Result<Vec<PathBuf>> {
     let mut cargo = assets::rust_aarch64()?.build_linux();
     cargo.current_dir(workspace::root()).args(["--release", "--quiet", "--no-default-features"]);
     // Line tables would make the initramfs five times larger.
     cargo.env("CARGO_PROFILE_RELEASE_STRIP", "true");
-    process::read(cargo.args(["--package", name, "--bin", name]))?;
+    for name in names {
+        cargo.args(["--package", name, "--bin", name]);
+    }
+    process::read(&mut cargo)?;
+    names.iter().map(|name| built(name)).collect()
+}
+
+/// A program that cargo has made.
+fn built(name: &str) -> Result<PathBuf> {
     let program = assets::target_dir().join(assets::LINUX_TARGET).join("release").join(name);
     program.metadata().with_context(|| format!("cargo did not make {}", program.display()))?;
     Ok(program)
@@ -34,9 +42,7 @@ pub fn device_suite() -> Result<PathBuf> {
     cargo.current_dir(workspace::root()).args(["--release", "--quiet", "--package", "vman-core"]);
     cargo.env("CARGO_PROFILE_RELEASE_STRIP", "true");
     process::read(cargo.args(["--features", "testing", "--example", "device_suite"]))?;
-    let built = assets::target_dir().join(assets::LINUX_TARGET).join("release/examples/device_suite");
-    built.metadata().with_context(|| format!("cargo did not make {}", built.display()))?;
-    Ok(built)
+    built("examples/device_suite")
 }
 
 /// Builds the driver's C test, which tries hostile arguments, and says where it is.

@@ -75,6 +75,7 @@ impl Show {
                 self.begun = Instant::now();
                 self.transcript.command(rest);
             }
+            "@" => self.begun = Instant::now(),
             "|" => self.transcript.output(rest),
             "=" => {
                 let (name, state) = rest.split_once('|').unwrap_or((rest, "done"));

@@ -13,6 +13,10 @@ use vman_core::fdt::{BoardTree, PartitionTree};
 use vman_core::id::PhysAddr;
 use vman_core::image::{KernelImage, layout};
 
+/// Needs a guest that prompts for input, and a device that refuses input for a partition that does not run.
+const NOT_HERE: (&str, &str) =
+    ("typing_is_echoed", "the guest has no prompt, and the driver keeps input while READY");
+
 type Failure = Box<dyn std::error::Error>;
 
 /// A real kernel, which boots and prints. It cannot be told to crash on purpose.
@@ -65,6 +69,10 @@ fn run() -> Result<bool, Failure> {
     let device = CharDevice::open("/dev/vmanager")?;
     let mut sound = true;
     for (name, test) in all::<CharDevice, RealImages>() {
+        if name == NOT_HERE.0 {
+            println!("T {name} skipped: {}", NOT_HERE.1);
+            continue;
+        }
         match catch_unwind(AssertUnwindSafe(|| test(&device, &images))) {
             Ok(Verdict::Passed) => println!("T {name} ok"),
             Ok(Verdict::Skipped(reason)) => println!("T {name} skipped: {reason}"),

@@ -2,14 +2,13 @@
 //!
 //! The promises of firmware and kernel driver, tried on a real board through [`CharDevice`]. Prints `T name ok` or
 //! `T name fail: why` for each, `T-END n` behind n of them, and ends with status 1 if one is broken. Names given as
-//! arguments select cases; `--demo` shows the life of a partition to people instead.
+//! arguments select cases.
 
 mod cases;
 mod guest;
 mod isolation;
 mod life;
 mod refusals;
-mod show;
 
 use std::process::ExitCode;
 
@@ -60,9 +59,6 @@ fn run(cases: &[Case], wanted: &[String]) -> Result<bool, DeviceError> {
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    if wanted == ["--demo"] {
-        return show::life_of_a_partition();
-    }
     match run(cases::ALL, &wanted) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

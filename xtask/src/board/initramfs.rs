@@ -22,8 +22,12 @@ pub mod path {
     pub const GUEST_INITRD: &str = "boot/guest.cpio";
     /// Run at the end of the start, if it is there; its end turns the machine off.
     pub const SCRIPT: &str = "etc/board-script";
-    /// The driver's C test, there if a script is.
+    /// The driver's C test.
     pub const IOCTL_TEST: &str = "bin/ioctl-test";
+    /// The C example of libvman.
+    pub const LIFE_CYCLE: &str = "bin/life_cycle";
+    /// vman-core's behaviour suite of devices.
+    pub const DEVICE_SUITE: &str = "bin/device_suite";
     /// Folder of programs.
     pub const BIN: &str = "bin";
 }
@@ -121,9 +125,15 @@ pub struct Extras {
     /// The script that is run instead of a shell; the machine turns itself off behind it.
     pub script: Option<String>,
     /// More programs for [`path::BIN`], by their crates.
-    pub programs: Vec<&'static str>,
+    pub crates: Vec<&'static str>,
+    /// More programs, and where they go.
+    pub programs: Vec<(&'static str, PathBuf)>,
+    /// More scripts for [`path::BIN`]: name and text.
+    pub scripts: Vec<(&'static str, &'static str)>,
     /// Whether vmand and vmanctl are left out.
     pub bare: bool,
+    /// The kernel for partitions, if it is not that of the management partition.
+    pub guest_kernel: Option<PathBuf>,
 }
 
 /// The management partition's system.
@@ -133,16 +143,26 @@ pub struct Extras {
 pub fn management(series: Series, extras: &Extras, output: &Path) -> Result<()> {
     let tree = Tree::new(MANAGEMENT_INIT)?;
     tree.file(path::MODULE, &vmanager_ko(series)?)?;
-    tree.file(path::GUEST_KERNEL, &assets::kernel(series)?.image)?;
+    let kernel = match &extras.guest_kernel {
+        Some(kernel) => kernel.clone(),
+        None => assets::kernel(series)?.image,
+    };
+    tree.file(path::GUEST_KERNEL, &kernel)?;
     let guest_archive = tempfile::NamedTempFile::new()?;
     guest(guest_archive.path())?;
     tree.file(path::GUEST_INITRD, guest_archive.path())?;
     let daemon: &[&str] = if extras.bare { &[] } else { &["vmand", "vmanctl"] };
-    for name in daemon.iter().chain(&extras.programs) {
-        tree.program(&format!("{}/{name}", path::BIN), &userspace::build(name)?)?;
+    let names: Vec<_> = daemon.iter().chain(&extras.crates).copied().collect();
+    for (name, program) in names.iter().zip(userspace::build(&names)?) {
+        tree.program(&format!("{}/{name}", path::BIN), &program)?;
+    }
+    for (place, program) in &extras.programs {
+        tree.program(place, program)?;
+    }
+    for (name, text) in &extras.scripts {
+        tree.text(&format!("{}/{name}", path::BIN), text)?;
     }
     if let Some(script) = &extras.script {
-        tree.program(path::IOCTL_TEST, &userspace::ioctl_test()?)?;
         tree.text(path::SCRIPT, script)?;
     }
     tree.pack(output)

@@ -31,10 +31,12 @@ pub use qemu::Machine;
 pub use report::Report;
 
 /// The longest time that the tests on the board may take: emulation on a loaded machine is slow.
-const TEST_LIMIT: Duration = Duration::from_secs(600);
+const TEST_LIMIT: Duration = Duration::from_secs(1200);
 
 /// The program of the tests, from `tests/board`.
 const SUITE: &str = "board-suite";
+const TEST_SCRIPT: &str = include_str!("test.sh");
+const VMANCTL_SCRIPT: &str = include_str!("vmanctl-test.sh");
 /// Command line of the management partition's kernel. Without an early console a kernel that stops early says nothing.
 const COMMAND_LINE: &str = "console=ttyAMA0 earlycon=pl011,0x9000000 panic=-1 loglevel=4";
 
@@ -74,19 +76,43 @@ pub enum Job {
     Shell,
     /// Runs these tests, or all, then turns the board off.
     Test(Vec<String>),
-    /// Shows the life of a partition, then turns the board off.
-    Demo,
+    /// Shows the life of a partition with this kernel, or Debian's, then turns the board off.
+    Demo(Option<PathBuf>),
 }
 
+/// What [`Job::Demo`] does on the board.
+const DEMO: &str = include_str!("demo.sh");
+
 impl Job {
-    fn extras(&self) -> Extras {
-        let script = match self {
-            Self::Shell => return Extras::default(),
-            Self::Test(names) => format!("{SUITE} {}", names.join(" ")),
-            Self::Demo => format!("{SUITE} --demo"),
-        };
-        Extras { script: Some(format!("#!/bin/sh\n{script}\n")), programs: vec![SUITE], bare: true }
+    fn extras(&self) -> Result<Extras> {
+        Ok(match self {
+            Self::Shell => Extras::default(),
+            Self::Test(names) => tests(names)?,
+            Self::Demo(kernel) => Extras {
+                script: Some(DEMO.to_owned()),
+                programs: vec![(initramfs::path::LIFE_CYCLE, userspace::life_cycle()?)],
+                guest_kernel: kernel.clone(),
+                ..Extras::default()
+            },
+        })
     }
+}
+
+/// What runs these tests, or all.
+fn tests(names: &[String]) -> Result<Extras> {
+    let whole = names.is_empty();
+    let mut programs = vec![(initramfs::path::IOCTL_TEST, userspace::ioctl_test()?)];
+    if whole {
+        programs.push((initramfs::path::DEVICE_SUITE, userspace::device_suite()?));
+    }
+    Ok(Extras {
+        script: Some(format!("#!/bin/sh\nboard-test {}\n", names.join(" "))),
+        crates: vec![SUITE],
+        programs,
+        scripts: vec![("board-test", TEST_SCRIPT), ("vmanctl-test", VMANCTL_SCRIPT)],
+        bare: !whole,
+        guest_kernel: None,
+    })
 }
 
 /// Does the job.
@@ -117,7 +143,7 @@ pub fn assemble(job: &Job, cpu: &str, series: Series) -> Result<Machine> {
     let firmware = firmware::build()?;
     let kernel = assets::kernel(series)?;
     let initramfs = directory()?.join("initramfs.cpio");
-    initramfs::management(series, &job.extras(), &initramfs)?;
+    initramfs::management(series, &job.extras()?, &initramfs)?;
     let initramfs_size = fs::metadata(&initramfs)?.len();
     let blank = qemu::device_tree(cpu, &firmware)?;
     let tree = device_tree::for_management(&blank, initramfs_size, COMMAND_LINE)?;

@@ -1,4 +1,5 @@
-//! The line protocol of jobs on the board: `T NAME ok` or `T NAME fail WHY`, and `T-END N` behind N results.
+//! The line protocol of jobs on the board: `T NAME ok`, `T NAME fail WHY` or `T NAME skipped: WHY`, and `T-END N` behind
+//! N results of one program.
 
 use std::fs;
 use std::path::Path;
@@ -28,7 +29,8 @@ impl Report {
         }
         self.log.push(line.to_owned());
         if let Some(count) = line.strip_prefix(END) {
-            self.announced = count.trim().parse().ok();
+            let count: Option<usize> = count.trim().parse().ok();
+            self.announced = count.map(|count| count + self.announced.unwrap_or(0));
             return None;
         }
         let (name, result) = line.strip_prefix(RESULT)?.split_once(' ')?;
@@ -37,7 +39,7 @@ impl Report {
                 self.passed += 1;
                 Some(format!("ok      {name} {detail}").trim_end().to_owned())
             }
-            ("skip", why) => {
+            ("skip" | "skipped:", why) => {
                 self.skipped += 1;
                 Some(format!("SKIPPED: board {name}: {why}"))
             }

@@ -4,6 +4,7 @@ mod board;
 pub mod daemon;
 pub mod device_tree;
 mod partitions;
+mod reservations;
 mod slices;
 pub mod transcript;
 pub mod vmanctl;
@@ -54,15 +55,19 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     match args.layer {
         None => {
             partitions::run(args)?;
+            reservations::run()?;
             slices::run()
         }
         Some(Layer::Partitions) => partitions::run(args),
-        Some(Layer::Board) => board::run(args),
+        Some(Layer::Reservations) => reservations::run(),
         Some(Layer::Slices) => slices::run(),
-        Some(Layer::Reservations | Layer::Libvirt | Layer::Nova | Layer::Cloud) => {
+        Some(Layer::Board) => board::run(args),
+        Some(Layer::Libvirt | Layer::Nova | Layer::Cloud) => {
             let name = args.layer.and_then(|layer| layer.to_possible_value());
             let name = name.map(|value| value.get_name().to_owned()).unwrap_or_default();
-            bail!("This version has no {name} layer to show; there are: partitions, board, slices")
+            bail!(
+                "This version has no {name} layer to show; there are: partitions, board, reservations, slices"
+            )
         }
     }
 }

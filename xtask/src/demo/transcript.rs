@@ -67,10 +67,15 @@ impl Transcript {
         act(self).with_context(|| format!("Step \"{name}\""))?;
         let time = begin.elapsed();
         let state = state().with_context(|| format!("State after step \"{name}\""))?;
-        let style = Style::new().fg_color(Some(colours(&state).0.into())).bold();
-        println!("    {style}{state}{style:#} {DIM}{}{DIM:#}", duration(time));
-        self.steps.push(Step { name: name.to_owned(), state, time });
+        self.done(name, &state, time);
         Ok(())
+    }
+
+    /// A step that was done elsewhere, the state that it led to and its time.
+    pub fn done(&mut self, name: &str, state: &str, time: Duration) {
+        let style = Style::new().fg_color(Some(colours(state).0.into())).bold();
+        println!("    {style}{state}{style:#} {DIM}{}{DIM:#}", duration(time));
+        self.steps.push(Step { name: name.to_owned(), state: state.to_owned(), time });
     }
 
     /// Does one step that leads to no state.

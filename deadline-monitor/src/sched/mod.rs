@@ -1,0 +1,47 @@
+//! Reservations in the kernel: reserve, read, and give back.
+
+mod attr;
+mod error;
+mod linux;
+mod recording;
+
+pub use attr::{SchedAttr, SchedPolicy};
+pub use error::{Error, Rule};
+pub use linux::LinuxScheduler;
+pub use recording::{Call, RecordingScheduler};
+
+use std::fmt;
+
+use crate::budget::ReservationParams;
+
+/// A thread, by the id that the kernel gives it (`gettid`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tid(pub u32);
+
+impl fmt::Display for Tid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Who gives reservations.
+pub trait DeadlineScheduler {
+    /// How the thread is scheduled now, to be restored by [`DeadlineScheduler::release`].
+    ///
+    /// # Errors
+    /// The thread is gone or cannot be read.
+    fn attributes(&mut self, tid: Tid) -> Result<SchedAttr, Error>;
+
+    /// Gives the thread a reservation, or changes it; on an error the old one stays. `reclaim` lends it bandwidth that
+    /// others leave unused (GRUB).
+    ///
+    /// # Errors
+    /// The rule of the kernel that the reservation breaks.
+    fn reserve(&mut self, tid: Tid, params: &ReservationParams, reclaim: bool) -> Result<(), Error>;
+
+    /// Ends the reservation and restores `before`.
+    ///
+    /// # Errors
+    /// The thread is gone, or the kernel refuses.
+    fn release(&mut self, tid: Tid, before: &SchedAttr) -> Result<(), Error>;
+}

@@ -1,6 +1,6 @@
 //! Agents that share CPU between network slices (source document, chapter 2).
 //!
-//! [`arbiter`] is the product's core: it grants claims, never beyond the total. [`env`] is the world in which policies
+//! [`arbiter`] is the product's core: it grants claims, never beyond the total. [`mod@env`] is the world in which policies
 //! are judged: [`traffic`], [`queue`]s and [`reward`]. [`policy`] has the policies; feature `eval` judges
 //! them, feature `train` has agents that learn.
 

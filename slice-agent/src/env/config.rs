@@ -40,7 +40,7 @@ impl PreemptionRule {
 }
 
 /// CPU cycles that a bit costs: kappa(r) = cycles_per_bit (1 + growth r / 50 Mbit/s) at radio rate r, so that the CPU
-/// needed grows faster than the bit rate when `growth` is above 0 (the observation of the source document's ref. [1]).
+/// needed grows faster than the bit rate when `growth` is above 0 (the observation of the source document's first reference).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CpuLaw {
     /// Cycles of a bit at low rates.

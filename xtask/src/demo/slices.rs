@@ -1,4 +1,4 @@
-//! Slices that share a CPU: policies that need no learning, with and without the arbiter, and the report's page.
+//! Slices that share a CPU: policies with and without the arbiter, two methods that learn, and the report's page.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -20,7 +20,7 @@ pub(super) fn run() -> Result<()> {
     eprintln!("  build   slice-agent");
     process::run(cargo("build").args(["--quiet", "--package", "slice-agent"]))?;
     let mut transcript = Transcript::new("Network slices that share a CPU");
-    transcript.note("Nothing learns here: these are the references that a learning agent has to beat.");
+    transcript.note("First policies that learn nothing: the references that a learning agent has to beat.");
     for (rule, chapter) in [
         ("claims", "Rule A: a claim counts whether it is used or not"),
         ("work-conserving", "Rule B: only what is used counts"),
@@ -28,6 +28,8 @@ pub(super) fn run() -> Result<()> {
         transcript.chapter(chapter);
         table(&mut transcript, rule)?;
     }
+    transcript.chapter("Agents that learn, rule A without the arbiter (one seed: a view, no result)");
+    training(&mut transcript)?;
     transcript.chapter("All policies, present demand and demand that is one step old");
     report(&mut transcript)?;
     transcript.finish();
@@ -41,6 +43,15 @@ fn program() -> PathBuf {
 fn table(transcript: &mut Transcript, rule: &str) -> Result<()> {
     let arguments = ["eval", "--rule", rule, "--policy", POLICIES, "--seeds", "3"];
     transcript.stateless_step(&format!("eval {rule}"), |transcript| {
+        let line = format!("slice-agent {}", arguments.join(" "));
+        transcript.run(&line, Command::new(program()).args(arguments)).map(drop)
+    })
+}
+
+/// A third of the source document's 500 episodes; conflicts fall within them.
+fn training(transcript: &mut Transcript) -> Result<()> {
+    let arguments = ["train", "--method", "step,madrl", "--seeds", "1", "--episodes", "160"];
+    transcript.stateless_step("train", |transcript| {
         let line = format!("slice-agent {}", arguments.join(" "));
         transcript.run(&line, Command::new(program()).args(arguments)).map(drop)
     })

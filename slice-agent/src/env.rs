@@ -4,7 +4,7 @@
 //! actions, so policies that run with one seed meet the same world.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
-use rand_xoshiro::rand_core::{Rng, SeedableRng};
+use rand_xoshiro::rand_core::SeedableRng;
 
 mod config;
 mod observation;
@@ -93,11 +93,6 @@ impl SliceEnv {
         self.conflict = false;
         self.messages.fill(0);
         self.outcomes.fill(SliceOutcome::default());
-    }
-
-    /// A seed for the episode after this one: drawn from the state of this one, whatever the actions were.
-    pub fn next_seed(&mut self) -> u64 {
-        self.random.next_u64()
     }
 
     /// The configuration.

@@ -190,6 +190,14 @@ fn bad_configurations_and_actions_are_refused_by_name() {
 }
 
 #[test]
+fn the_mask_hides_claims_beyond_the_total() {
+    assert_eq!(env(PreemptionRule::Claims).action_mask(0), [true; LEVELS]);
+    let mut alone = config(PreemptionRule::Claims);
+    alone.slices.truncate(1);
+    assert_eq!(SliceEnv::new(alone, 0).unwrap().action_mask(0), [true, true, true, false, false]);
+}
+
+#[test]
 fn one_slice_and_a_hundred_slices_work() {
     for count in [1, 100] {
         let mut config = config(PreemptionRule::WorkConserving);

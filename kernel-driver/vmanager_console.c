@@ -180,6 +180,17 @@ static u32 put_input(struct vmanager_ring *ring, const u8 *bytes, u32 length)
 	return length;
 }
 
+/* What is typed before a kernel runs would be read by nobody, or by a later kernel that it was not meant for. */
+static int check_running(struct vmanager_partition *partition, struct vmanager_header *why)
+{
+	u64 status;
+	int err = vmanager_smc_status(partition->id, &status, why);
+
+	if (!err && VMANAGER_SMC_STATUS_STATE(status) == VMANAGER_STATE_READY)
+		err = vmanager_refuse(why, -EBADFD, VMANAGER_REASON_NOT_RUNNING, partition->id, 0);
+	return err;
+}
+
 /**
  * vmanager_console_write - carry out VMANAGER_CONSOLE_WRITE
  * @partition: whose console
@@ -197,7 +208,7 @@ int vmanager_console_write(struct vmanager_partition *partition, struct vmanager
 	if (copy_from_user(bytes, u64_to_user_ptr(console->buffer), length))
 		return -EFAULT;
 	mutex_lock(&partition->ring.lock);
-	err = map(partition, &console->header);
+	err = check_running(partition, &console->header) ?: map(partition, &console->header);
 	if (!err) {
 		console->length = put_input(&partition->ring, bytes, length);
 		console->end = output_count(&partition->ring);

@@ -128,6 +128,10 @@ static void addresses(int board, int partition)
 
 	console.length = 16;
 	expect(partition, VMANAGER_CONSOLE_WRITE, &console, EFAULT, VMANAGER_REASON_NONE, "typed from NULL");
+	console.buffer = (unsigned long)"typed";
+	console.length = 5;
+	expect(partition, VMANAGER_CONSOLE_WRITE, &console, EBADFD, VMANAGER_REASON_NOT_RUNNING, "typed while READY");
+	console.buffer = 0;
 	console.length = 0;
 	expect(partition, VMANAGER_CONSOLE_READ, &console, 0, VMANAGER_REASON_NONE, "console without a buffer");
 	console.position = ~0ull;

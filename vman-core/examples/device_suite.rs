@@ -13,9 +13,8 @@ use vman_core::fdt::{BoardTree, PartitionTree};
 use vman_core::id::PhysAddr;
 use vman_core::image::{KernelImage, layout};
 
-/// Needs a guest that prompts for input, and a device that refuses input for a partition that does not run.
-const NOT_HERE: (&str, &str) =
-    ("typing_is_echoed", "the guest has no prompt, and the driver keeps input while READY");
+/// Needs a guest that prompts for input.
+const NOT_HERE: (&str, &str) = ("typing_is_echoed", "the guest has no prompt");
 
 type Failure = Box<dyn std::error::Error>;
 

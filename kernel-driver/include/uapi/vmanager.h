@@ -95,6 +95,7 @@
 #define VMANAGER_REASON_SECURE_LOAD 31 /* EOPNOTSUPP [id, 0]: secure memory cannot be written from Linux */
 #define VMANAGER_REASON_NO_CONSOLE 32 /* EOPNOTSUPP [id, 0] */
 #define VMANAGER_REASON_CPU_INDEX 33 /* EINVAL [given, CPUs of the board] */
+#define VMANAGER_REASON_NOT_RUNNING 34 /* EBADFD [id, 0]: nobody reads the console of a READY partition */
 
 /* Kinds of struct vmanager_event. */
 #define VMANAGER_EVENT_CREATED 1
@@ -515,7 +516,8 @@ struct vmanager_event {
 /**
  * VMANAGER_CONSOLE_WRITE - type on the partition's console (struct vmanager_console). Does not wait: takes what fits.
  *
- * Return: 0, or as for VMANAGER_CONSOLE_READ.
+ * Return: 0, or as for VMANAGER_CONSOLE_READ, or
+ *   EBADFD  the partition is READY: nobody would read it (REASON_NOT_RUNNING)
  */
 #define VMANAGER_CONSOLE_WRITE _IO(VMANAGER_IOCTL_MAGIC, 0x17)
 

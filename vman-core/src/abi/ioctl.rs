@@ -194,6 +194,8 @@ reasons! {
     NoConsole = 32,
     /// (given, CPUs of the board).
     CpuIndex = 33,
+    /// (id): nobody reads the console of a READY partition.
+    NotRunning = 34,
 }
 
 /// Start of every argument.

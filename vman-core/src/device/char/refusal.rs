@@ -79,6 +79,7 @@ fn text(reason: Reason, [a, b]: [u64; 2]) -> Option<String> {
         Reason::SecureLoad => "Secure memory cannot be written from Linux".into(),
         Reason::NoConsole => format!("Partition {a} has no console"),
         Reason::CpuIndex => format!("There is no CPU {a}, the board has {b}"),
+        Reason::NotRunning => format!("Partition {a} is READY; nobody reads its console"),
     })
 }
 

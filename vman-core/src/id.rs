@@ -2,8 +2,9 @@
 
 use core::fmt;
 
-/// A partition's number. Numbers start at 1, rise, and are not used again while the board is up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A partition's number. Numbers start at 1, rise, and are not used again while the board is up. The default is the
+/// management partition's, 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct PartitionId(pub u32);
 

@@ -7,7 +7,10 @@
 mod args;
 pub(crate) mod base64_bytes;
 mod codec;
+mod event;
+mod host;
 mod memory_size;
+mod partition;
 mod reply;
 mod request;
 
@@ -17,8 +20,8 @@ pub use args::{
 };
 pub(crate) use codec::brief;
 pub use codec::{CodecError, MAX_LINE, encode_error, encode_push, encode_return};
-pub use reply::{
-    ConsoleChunk, CpuRecord, Created, ErrorReply, EventData, EventRecord, Fault, HostRecord, Image, Images,
-    MemoryRecord, PartitionRecord, Partitions, Paths, Reply, Stats, VersionRecord,
-};
+pub use event::{EventData, EventRecord};
+pub use host::{CpuRecord, HostRecord, MemoryRecord};
+pub use partition::{Created, Fault, PartitionRecord, Partitions, Stats};
+pub use reply::{ConsoleChunk, ErrorReply, Image, Images, Paths, Reply, VersionRecord};
 pub use request::{Command, Incoming};

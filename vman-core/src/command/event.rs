@@ -49,7 +49,7 @@ pub enum EventData {
     PartitionFaulted {
         /// The partition.
         id: PartitionId,
-        /// [`FaultReason::name`].
+        /// [`crate::abi::smc::FaultReason::name`].
         reason: String,
     },
     /// A partition is gone.

@@ -125,7 +125,7 @@ static int start(struct vmanager_partition *partition, struct vmanager_image *im
 	int err = vmanager_image_load(image, partition->base);
 
 	if (err)
-		return err;
+		goto free_image;
 	mutex_lock(&partition->lock);
 	err = vmanager_smc(VMANAGER_SMC_PART_START, &regs, why);
 	if (!err) {
@@ -138,6 +138,8 @@ static int start(struct vmanager_partition *partition, struct vmanager_image *im
 			vmanager_announce(partition, VMANAGER_STATE_DEPLOYED, cause);
 	}
 	mutex_unlock(&partition->lock);
+free_image:
+	/* The one that was kept until now, or the new one if the partition did not start. */
 	if (image != partition->image)
 		vmanager_image_free(image);
 	return err;

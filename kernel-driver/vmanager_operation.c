@@ -12,19 +12,38 @@
 #include "vmanager_driver.h"
 #include "vmanager_state.h"
 
+/* What an earlier call began and did not see the end of may be asked for again; then this call waits for it. */
+static int check_state(u64 status, u32 operation, struct vmanager_header *why)
+{
+	u32 state = VMANAGER_SMC_STATUS_STATE(status);
+	u32 pending = vmanager_smc_pending(status);
+	u32 reason = vmanager_state_refuses(state, VMANAGER_SMC_STATUS_FAULTED(status), operation);
+
+	if (reason != VMANAGER_REASON_NONE)
+		return vmanager_refuse(why, -EBADFD, reason, state, operation);
+	if (pending != VMANAGER_OPERATION_NONE && pending != operation)
+		return vmanager_refuse(why, -EBUSY, VMANAGER_REASON_BUSY, pending, operation);
+	return 0;
+}
+
+/*
+ * What the state refuses keeps nobody out, not even for a moment: it is looked at before the partition is claimed. The
+ * firmware's state counts, so events that were not seen yet make no difference.
+ */
 static int claim(struct vmanager_partition *partition, u32 operation, struct vmanager_header *why)
 {
+	u64 status;
 	int err;
 
 	mutex_lock(&partition->lock);
-	if (partition->gone) {
+	if (partition->gone)
 		err = vmanager_refuse(why, -ENODEV, VMANAGER_REASON_NO_PARTITION, partition->id, 0);
-	} else if (partition->busy != VMANAGER_OPERATION_NONE) {
+	else if (partition->busy != VMANAGER_OPERATION_NONE)
 		err = vmanager_refuse(why, -EBUSY, VMANAGER_REASON_BUSY, partition->busy, operation);
-	} else {
+	else
+		err = vmanager_smc_status(partition->id, &status, why) ?: check_state(status, operation, why);
+	if (!err)
 		partition->busy = operation;
-		err = 0;
-	}
 	mutex_unlock(&partition->lock);
 	return err;
 }
@@ -42,20 +61,6 @@ static void unclaim(struct vmanager_partition *partition)
 		queue_work(system_long_wq, &partition->restart);
 	}
 	mutex_unlock(&partition->lock);
-}
-
-/* What an earlier call began and did not see the end of may be asked for again; then this call waits for it. */
-static int check_state(u64 status, u32 operation, struct vmanager_header *why)
-{
-	u32 state = VMANAGER_SMC_STATUS_STATE(status);
-	u32 pending = vmanager_smc_pending(status);
-	u32 reason = vmanager_state_refuses(state, VMANAGER_SMC_STATUS_FAULTED(status), operation);
-
-	if (reason != VMANAGER_REASON_NONE)
-		return vmanager_refuse(why, -EBADFD, reason, state, operation);
-	if (pending != VMANAGER_OPERATION_NONE && pending != operation)
-		return vmanager_refuse(why, -EBUSY, VMANAGER_REASON_BUSY, pending, operation);
-	return 0;
 }
 
 /* The prologue of every operation. */

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use crate::abi::smc::{Counter, FaultReason, Version};
@@ -34,6 +34,7 @@ struct Board {
     seq: u64,
     partitions: BTreeMap<PartitionId, Slot>,
     queues: Vec<(Sender<DeviceEvent>, UnixStream)>,
+    meeting: Option<Arc<Barrier>>,
 }
 
 #[derive(Debug)]
@@ -67,6 +68,11 @@ impl FakeDevice {
     /// What was loaded at the partition's deployment: offset and bytes.
     pub(crate) fn loaded(&self, id: PartitionId) -> Vec<(u64, Vec<u8>)> {
         self.0.lock().unwrap().partitions[&id].loaded.clone()
+    }
+
+    /// The next query of a partition reads its state, then waits at `meeting` twice before it answers.
+    pub(crate) fn meet_at_query(&self, meeting: &Arc<Barrier>) {
+        self.0.lock().unwrap().meeting = Some(Arc::clone(meeting));
     }
 
     /// The partition prints.
@@ -229,7 +235,15 @@ impl ManagerDevice for FakeDevice {
 
 impl PartitionDevice for FakePartition {
     fn info(&self) -> Result<PartitionInfo, DeviceError> {
-        Ok(self.device.0.lock().unwrap().slot(self.id)?.info.clone())
+        let mut board = self.device.0.lock().unwrap();
+        let info = board.slot(self.id)?.info.clone();
+        let meeting = board.meeting.take();
+        drop(board);
+        if let Some(meeting) = meeting {
+            meeting.wait();
+            meeting.wait();
+        }
+        Ok(info)
     }
 
     fn deploy(&self, image: &LoadImage<'_>) -> Result<(), DeviceError> {

@@ -201,22 +201,23 @@ impl<D: ManagerDevice> PartitionManager<D> {
         Ok(self.device.open(id)?)
     }
 
-    /// Checks that the partition's state takes `operation`, and keeps others away until the token is dropped.
+    /// Checks that the partition's state takes `operation`, and keeps others away until the token is dropped. What the
+    /// state refuses keeps nobody away, not even for a moment. The device checks again, for the state may change
+    /// between the two.
     fn begin(
         &self,
         partition: &D::Partition,
         id: PartitionId,
         operation: Operation,
     ) -> Result<(Token<'_>, PartitionInfo), Error> {
-        let token = self.under_way.begin(id, operation)?;
         let info = partition.info()?;
-        if let Some(running) = info.busy {
+        if let Some(running) = self.under_way.of(id).or(info.busy) {
             return Err(ManagerError::Busy { id, running }.into());
         }
         info.state
             .after_in(info.condition, operation)
             .map_err(|refused| ManagerError::Transition { id, refused })?;
-        Ok((token, info))
+        Ok((self.under_way.begin(id, operation)?, info))
     }
 }
 

@@ -1,3 +1,6 @@
+use std::sync::{Arc, Barrier};
+use std::thread;
+
 use super::fake::FakeDevice;
 use super::*;
 use crate::command::{ConsoleRead, Incoming};
@@ -143,6 +146,22 @@ fn second_operation_is_busy_and_queries_tell_the_first() {
         bench.with(&Waiting(&bench), r#"{"command":"deploy","args":{"id":1,"kernel":"k"}}"#).unwrap_err();
     assert_eq!(text, "There is no image seen in the store");
     bench.run("destroy-partition", r#""id":1"#).unwrap();
+}
+
+#[test]
+fn operation_that_the_state_refuses_keeps_nobody_out() {
+    let bench = Bench::in_state(PartitionState::Ready);
+    let shelf = Shelf(vec![("k", kernel(1 << 20))]);
+    let meeting = Arc::new(Barrier::new(2));
+    bench.device.meet_at_query(&meeting);
+    thread::scope(|scope| {
+        let shutdown = scope.spawn(|| bench.refused("shutdown", r#""id":1"#));
+        meeting.wait();
+        let deployed = bench.with(&shelf, r#"{"command":"deploy","args":{"id":1,"kernel":"k"}}"#);
+        meeting.wait();
+        assert_eq!(shutdown.join().unwrap().0, ErrorKind::InvalidState);
+        deployed.unwrap();
+    });
 }
 
 #[test]

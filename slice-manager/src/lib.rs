@@ -1,5 +1,7 @@
 //! The Slice Manager API (source document, chapter 2.3): types, composition rules, client, reference server.
 
-pub mod error;
+pub mod api;
+pub mod backend;
+pub mod compose;
 
-pub use error::CompositionError;
+pub use compose::{Change, CompositionError, Effect, World, decide};

@@ -5,6 +5,8 @@
 //! them, feature `train` has agents that learn.
 
 pub mod arbiter;
+#[cfg(feature = "checkpoint")]
+pub mod checkpoint;
 pub mod e2;
 pub mod env;
 pub mod error;

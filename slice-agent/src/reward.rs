@@ -1,5 +1,7 @@
 //! What an agent is rewarded for: low latency, no conflict, no CPU that it took and left idle.
 
+use crate::math;
+
 /// Weights of the reward.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RewardWeights {
@@ -24,8 +26,22 @@ pub struct Experience {
 
 impl RewardWeights {
     /// exp(-latency / scale) - conflict - idle (1 - exploitation).
+    #[inline(always)]
     pub fn reward(&self, experience: &Experience) -> f64 {
-        let latency = (-experience.latency_ms / self.latency_scale_ms).exp();
+        if experience.latency_ms == 0.0 {
+            return self.with_latency(1.0, experience);
+        }
+        self.reward_in_loop(experience)
+    }
+
+    /// The same to the last bit, without a branch: for loops.
+    #[inline(always)]
+    pub(crate) fn reward_in_loop(&self, experience: &Experience) -> f64 {
+        self.with_latency(math::exp(-experience.latency_ms / self.latency_scale_ms), experience)
+    }
+
+    #[inline(always)]
+    fn with_latency(&self, latency: f64, experience: &Experience) -> f64 {
         let conflict = if experience.in_conflict { self.conflict } else { 0.0 };
         latency - conflict - self.idle * (1.0 - experience.exploitation)
     }

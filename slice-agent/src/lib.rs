@@ -20,6 +20,8 @@ pub mod queue;
 mod random;
 pub mod reward;
 mod simd;
+#[cfg(feature = "train")]
+pub mod study;
 pub mod traffic;
 
 pub use error::Error;

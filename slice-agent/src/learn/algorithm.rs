@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::dial::{DialSettings, DialTeam};
 use super::error::LearnError;
 use super::explore::Exploration;
@@ -12,7 +14,8 @@ use super::value::{Mixing, ValueSettings, ValueTeam};
 use super::world::Shape;
 
 /// A way to learn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
     /// Deep Q networks, each agent alone.
     Dqn,
@@ -97,7 +100,7 @@ impl FromStr for Algorithm {
 }
 
 /// What may be tuned, alike for all learners; what a learner does not have, it ignores.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Tuning {
     /// Rate of Adam.
     pub rate: f64,

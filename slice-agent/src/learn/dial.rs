@@ -15,7 +15,7 @@ pub use model::{DialModel, Unrolled};
 use super::error::{LearnError, check};
 use super::experience::Ring;
 use super::explore::{Exploration, explore};
-use super::nn::{Adam, Layer, Layers, greatest};
+use super::nn::{Adam, Layers, greatest};
 use super::team::{Experience, Mode, TeamLearner};
 use super::world::{Seen, Shape};
 use crate::env::Action;
@@ -162,10 +162,6 @@ impl TeamLearner for DialTeam {
         if self.ring.len() >= self.settings.batch && self.steps.is_multiple_of(self.settings.update_every) {
             self.update();
         }
-    }
-
-    fn layers(&self) -> Vec<(String, &Layer<f32>)> {
-        self.online.layers()
     }
 }
 

@@ -11,7 +11,7 @@ pub use advantage::{Advantages, estimate};
 pub use model::{MappoModel, Objective, Rows};
 
 use super::error::{LearnError, check};
-use super::nn::{Adam, Layer, Layers, greatest, softmax};
+use super::nn::{Adam, Layers, greatest, softmax};
 use super::team::{Experience, Mode, TeamLearner};
 use super::world::{Seen, Shape};
 use crate::env::Action;
@@ -161,10 +161,6 @@ impl TeamLearner for MappoTeam {
         if experience.last && self.last.len() >= self.settings.horizon {
             self.update();
         }
-    }
-
-    fn layers(&self) -> Vec<(String, &Layer<f32>)> {
-        self.model.layers()
     }
 }
 

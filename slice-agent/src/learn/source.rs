@@ -3,8 +3,9 @@
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
+use serde::{Deserialize, Serialize};
+
 use super::learner::{Learner, Settings};
-use super::nn::Layer;
 use super::replay::Transition;
 use super::team::{Experience, Mode, TeamLearner};
 use super::world::{Seen, Shape};
@@ -12,7 +13,7 @@ use crate::env::{Action, LEVELS_PERCENT};
 use crate::policy::Code;
 
 /// What a team tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Speech {
     /// What its agents learn to tell.
     Learnt,
@@ -77,9 +78,5 @@ impl TeamLearner for SourceTeam {
                 last: experience.last,
             });
         }
-    }
-
-    fn layers(&self) -> Vec<(String, &Layer<f32>)> {
-        Vec::new()
     }
 }

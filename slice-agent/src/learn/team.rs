@@ -1,6 +1,5 @@
 //! All agents of a world together, as they learn.
 
-use super::nn::Layer;
 use super::world::Seen;
 use crate::env::Action;
 
@@ -38,7 +37,4 @@ pub trait TeamLearner: std::fmt::Debug + Send {
 
     /// Learns from the step that followed the last decision.
     fn learn(&mut self, experience: &Experience<'_>);
-
-    /// Its weights by name; the layers of agent N begin with `agent.N`.
-    fn layers(&self) -> Vec<(String, &Layer<f32>)>;
 }

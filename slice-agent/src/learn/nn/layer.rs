@@ -4,6 +4,7 @@ use rand_distr::{Distribution, StandardUniform};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::real::{Real, real};
+use crate::simd::{self, Kernel};
 
 /// Outputs that are summed up together: a fixed number, so that vector units may be used without changing results.
 const BLOCK: usize = 16;
@@ -78,41 +79,72 @@ impl<R: Real> Layer<R> {
 
     /// Writes Y for the rows of `x` into `y`.
     pub fn forward(&self, x: &[R], y: &mut Vec<R>) {
-        let (weights, biases) = self.values.split_at(self.inputs * self.outputs);
-        y.clear();
-        for x in x.chunks_exact(self.inputs) {
-            let start = y.len();
-            y.extend_from_slice(biases);
-            for (block, y) in y[start..].chunks_mut(BLOCK).enumerate() {
-                let rows = weights.chunks_exact(self.outputs).map(|row| &row[block * BLOCK..]);
-                accumulate(y, x.iter().copied().zip(rows));
-            }
-        }
+        simd::dispatch(Forward { layer: self, x, y });
     }
 
     /// Adds the gradient of a loss whose derivative by Y is `dy`; writes its derivative by X into `dx` if wanted.
     pub fn backward(&mut self, x: &[R], dy: &[R], dx: Option<&mut Vec<R>>) {
-        let (gradient, biases) = self.gradient.split_at_mut(self.inputs * self.outputs);
-        for dy in dy.chunks_exact(self.outputs) {
+        simd::dispatch(Backward { layer: self, x, dy, dx });
+    }
+}
+
+struct Forward<'a, R> {
+    layer: &'a Layer<R>,
+    x: &'a [R],
+    y: &'a mut Vec<R>,
+}
+
+impl<R: Real> Kernel for Forward<'_, R> {
+    #[inline(always)]
+    fn run(self) {
+        let Forward { layer, x, y } = self;
+        let (weights, biases) = layer.values.split_at(layer.inputs * layer.outputs);
+        y.clear();
+        for x in x.chunks_exact(layer.inputs) {
+            let start = y.len();
+            y.extend_from_slice(biases);
+            for (block, y) in y[start..].chunks_mut(BLOCK).enumerate() {
+                let rows = weights.chunks_exact(layer.outputs).map(|row| &row[block * BLOCK..]);
+                accumulate(y, x.iter().copied().zip(rows));
+            }
+        }
+    }
+}
+
+struct Backward<'a, R> {
+    layer: &'a mut Layer<R>,
+    x: &'a [R],
+    dy: &'a [R],
+    dx: Option<&'a mut Vec<R>>,
+}
+
+impl<R: Real> Kernel for Backward<'_, R> {
+    #[inline(always)]
+    fn run(self) {
+        let Backward { layer, x, dy, dx } = self;
+        let (inputs, outputs) = (layer.inputs, layer.outputs);
+        let (gradient, biases) = layer.gradient.split_at_mut(inputs * outputs);
+        for dy in dy.chunks_exact(outputs) {
             biases.iter_mut().zip(dy).for_each(|(b, d)| *b += *d);
         }
-        for (input, row) in gradient.chunks_exact_mut(self.outputs).enumerate() {
+        for (input, row) in gradient.chunks_exact_mut(outputs).enumerate() {
             for (block, sums) in row.chunks_mut(BLOCK).enumerate() {
-                let column = x.iter().skip(input).step_by(self.inputs).copied();
-                accumulate(sums, column.zip(dy.chunks_exact(self.outputs).map(|dy| &dy[block * BLOCK..])));
+                let column = x.iter().skip(input).step_by(inputs).copied();
+                accumulate(sums, column.zip(dy.chunks_exact(outputs).map(|dy| &dy[block * BLOCK..])));
             }
         }
         if let Some(dx) = dx {
-            let weights = &self.values[..self.inputs * self.outputs];
+            let weights = &layer.values[..inputs * outputs];
             dx.clear();
-            for dy in dy.chunks_exact(self.outputs) {
-                dx.extend(weights.chunks_exact(self.outputs).map(|row| dot(row, dy)));
+            for dy in dy.chunks_exact(outputs) {
+                dx.extend(weights.chunks_exact(outputs).map(|row| dot(row, dy)));
             }
         }
     }
 }
 
 /// Adds factor times row for each pair; rows may be longer than `sums`. A full block stays in registers.
+#[inline(always)]
 fn accumulate<'a, R: Real>(sums: &mut [R], pairs: impl Iterator<Item = (R, &'a [R])>) {
     if let Ok(sums) = <&mut [R; BLOCK]>::try_from(&mut *sums) {
         let mut block = *sums;
@@ -131,6 +163,7 @@ fn accumulate<'a, R: Real>(sums: &mut [R], pairs: impl Iterator<Item = (R, &'a [
     }
 }
 
+#[inline(always)]
 fn dot<R: Real>(a: &[R], b: &[R]) -> R {
     let mut sums = [R::zero(); LANES];
     let (left, right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));

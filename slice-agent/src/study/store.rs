@@ -96,9 +96,9 @@ impl Store {
         Ok(Store { path: path.to_owned(), done })
     }
 
-    /// How many of `jobs` are still to be done.
-    pub fn missing(&self, jobs: &[Job]) -> usize {
-        jobs.iter().filter(|job| key(job).is_ok_and(|key| !self.done.contains_key(&key))).count()
+    /// Those of `jobs` that are still to be done.
+    pub fn missing<'a>(&self, jobs: &'a [Job]) -> Vec<&'a Job> {
+        jobs.iter().filter(|job| key(job).is_ok_and(|key| !self.done.contains_key(&key))).collect()
     }
 
     /// The outcomes of `jobs` in their order; what is not there yet is done now, on `threads` threads (0: one for each
@@ -182,9 +182,9 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         fs::write(path("cut"), format!("{}\n{}\n{}", lines[2], lines[0], &lines[1][..40])).unwrap();
         let mut store = Store::open(&path("cut")).unwrap();
-        assert_eq!(store.missing(&jobs()), 2);
+        assert_eq!(store.missing(&jobs()).len(), 2);
         assert_eq!(store.outcomes(&jobs(), &Captures::none(), 2, || {}).unwrap(), one);
-        assert_eq!(Store::open(&path("cut")).unwrap().missing(&jobs()), 0);
+        assert_eq!(Store::open(&path("cut")).unwrap().missing(&jobs()).len(), 0);
     }
 
     #[test]

@@ -10,9 +10,13 @@ use crate::env::{EnvConfig, EnvError};
 use crate::policy::{PolicyError, PolicyName};
 
 mod figures;
+mod interval;
+mod meter;
 mod run;
 
 pub use figures::{Figures, Quantiles, Spread};
+pub use interval::{Interval, bootstrap, paired};
+pub use meter::Meter;
 pub use run::{Episode, Run, run};
 
 /// What to evaluate.

@@ -1,16 +1,40 @@
-//! Agents that learn: deep Q networks with replay, one per slice (source document, chapter 2.1).
+//! Agents that learn (source document, chapter 2.1), and the worlds that they learn in.
 //!
 //! [`Method::Step`] has the information bottleneck, prioritised replay and learnt messages, [`Method::Madrl`] neither of
 //! them, [`Method::Predefined`] sends the fixed codes of [`crate::policy::Code`]. What the source document leaves open
 //! (replay parameters, target network, exploration) is ours; docs/slices.md lists it.
+//!
+//! [`Algorithm`] has the options beyond the source document. They are [`TeamLearner`]s and learn in any [`World`]: the
+//! slices' own, or the tiny ones of [`diagnostic`], whose best reward is known. [`Rollout`] is the one loop for all.
 
+mod algorithm;
 pub mod dense;
+pub mod diagnostic;
+pub mod dial;
+mod error;
+pub mod experience;
+pub mod explore;
 mod learner;
+pub mod mappo;
 pub mod network;
+pub mod nn;
 pub mod noise;
 mod product;
 pub mod replay;
+mod rollout;
+mod slices;
+mod source;
+mod team;
 mod train;
+pub mod value;
+mod world;
 
+pub use algorithm::{Algorithm, Tuning};
+pub use error::LearnError;
 pub use learner::{Learner, Settings};
+pub use rollout::Rollout;
+pub use slices::SliceWorld;
+pub use source::{SourceTeam, Speech};
+pub use team::{Experience, Mode, TeamLearner};
 pub use train::{LearntEpisode, Method, Trained, Training, train};
+pub use world::{Seen, Shape, World};

@@ -34,6 +34,8 @@ mod random;
 pub mod reward;
 #[cfg(feature = "std")]
 mod simd;
+#[cfg(feature = "train")]
+pub mod study;
 #[cfg(feature = "std")]
 pub mod traffic;
 

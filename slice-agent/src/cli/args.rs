@@ -9,9 +9,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use slice_agent::env::{EnvConfig, PreemptionRule, TrafficModel};
 use slice_agent::eval::{Entry, Plan};
 use slice_agent::policy::PolicyName;
+use slice_agent::study::offsets;
 use slice_agent::traffic::{SliceClass, TrafficTrace};
 
-use super::scenario::{Scenario, offsets};
+use super::report::ReportArgs;
+use super::scenario::Scenario;
 use super::train::TrainArgs;
 use super::{Failure, chain};
 
@@ -27,7 +29,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Evaluates policies in one scenario and prints a table.
     Eval(EvalArgs),
-    /// Evaluates all policies in all scenarios and writes a page with tables and plots.
+    /// Reproduces the whole evaluation and writes a page with tables and plots.
     Report(ReportArgs),
     /// Trains the learning methods of the source document and shows how conflicts fall.
     Train(TrainArgs),
@@ -100,28 +102,6 @@ impl EvalArgs {
         let title =
             format!("Rule {}, {} seeds of {} episodes", self.rule.letter(), self.seeds, self.episodes);
         Ok(Scenario { name: "eval".to_owned(), title, plan })
-    }
-}
-
-/// What `report` takes.
-#[derive(Debug, Args)]
-pub(super) struct ReportArgs {
-    /// Seconds instead of a minute of CPU time: 3 seeds of 100 episodes instead of 10 of 1,000.
-    #[arg(long)]
-    pub(super) quick: bool,
-    /// The folder to write into.
-    #[arg(long, value_name = "DIR", default_value = "slices-report")]
-    pub(super) out: PathBuf,
-    /// Threads [default: one for each core]; the figures do not depend on them.
-    #[arg(long, default_value_t = 0, hide_default_value = true)]
-    pub(super) threads: usize,
-}
-
-impl ReportArgs {
-    /// The command that makes the same figures.
-    pub(super) fn command_line(&self) -> String {
-        let quick = if self.quick { " --quick" } else { "" };
-        format!("slice-agent report{quick}")
     }
 }
 

@@ -1,22 +1,21 @@
 //! The program: arguments in, tables and files out.
 
 use std::error::Error;
-use std::fs;
 
-use anstream::{eprintln, println};
+use anstream::println;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use slice_agent::eval::Figures;
 
 mod args;
 mod files;
-mod page;
 mod plot;
+mod report;
 mod scenario;
 mod table;
 mod train;
 
-use args::{Cli, Command, EvalArgs, ReportArgs};
+use args::{Cli, Command, EvalArgs};
 use scenario::Scenario;
 
 /// What a job ends with when it fails.
@@ -29,7 +28,7 @@ pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 pub(crate) fn run() -> Result<(), Failure> {
     match Cli::parse().command {
         Command::Eval(args) => eval(&args),
-        Command::Report(args) => report(&args),
+        Command::Report(args) => report::run(&args),
         Command::Train(args) => train::run(&args),
     }
 }
@@ -57,22 +56,6 @@ fn eval(args: &EvalArgs) -> Result<(), Failure> {
     }
     println!("{}\n{}", scenario.title, table::of(&figures));
     println!("{}", table::LEGEND);
-    Ok(())
-}
-
-fn report(args: &ReportArgs) -> Result<(), Failure> {
-    let mut parts = Vec::new();
-    for scenario in scenario::of_report(args) {
-        let figures = judge(&scenario)?;
-        files::write(&args.out, &scenario, &figures)?;
-        println!("{}\n{}\n", scenario.title, table::of(&figures));
-        parts.push((scenario, figures));
-    }
-    println!("{}", table::LEGEND);
-    let page = args.out.join("report.md");
-    fs::write(&page, page::of(&parts, &args.command_line()))
-        .map_err(|error| format!("Cannot write {}: {error}", page.display()))?;
-    eprintln!("The page, figures and plots are in {}", args.out.display());
     Ok(())
 }
 

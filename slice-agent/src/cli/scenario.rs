@@ -1,12 +1,10 @@
 //! The scenarios of the report.
 
-use rand_xoshiro::SplitMix64;
-use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use slice_agent::env::{EnvConfig, PreemptionRule};
 use slice_agent::eval::{Entry, Plan};
 use slice_agent::policy::PolicyName;
 
-use super::args::ReportArgs;
+use super::report::ReportArgs;
 
 /// What is evaluated under one headline.
 #[derive(Debug, Clone)]
@@ -17,17 +15,6 @@ pub(super) struct Scenario {
     pub(super) title: String,
     /// What to do.
     pub(super) plan: Plan,
-}
-
-/// Users that one capture stands for.
-const COPIES: usize = 20;
-
-/// Where the copies of a capture of `steps` steps begin: the same places in every run.
-pub(super) fn offsets(steps: usize) -> Vec<usize> {
-    let mut random = SplitMix64::seed_from_u64(0);
-    let steps = u64::try_from(steps).unwrap_or(u64::MAX).max(1);
-    let offset = |_| usize::try_from(random.next_u64() % steps).unwrap_or(0);
-    (0..COPIES).map(offset).collect()
 }
 
 /// Both rules, with present observations and with observations that are one step old.

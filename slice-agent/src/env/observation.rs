@@ -1,5 +1,7 @@
 //! What one agent sees: its own slice, and the messages of the others.
 
+use super::config::EnvConfig;
+
 /// Features of [`Observation::write`] before the messages.
 pub const OWN_FEATURES: usize = 8;
 
@@ -92,6 +94,42 @@ impl Observation<'_> {
             }
         }
     }
+}
+
+impl Observation<'static> {
+    /// What the features before the messages say of `slice` in an environment of `config`: the other way of
+    /// [`Observation::write`], without messages.
+    ///
+    /// # Panics
+    /// There is no such slice.
+    pub fn read(own: &[f32; OWN_FEATURES], slice: usize, config: &EnvConfig) -> Observation<'static> {
+        let [arrivals, computation, transmission, radio, granted, claimed, exploitation, conflict] =
+            own.map(f64::from);
+        let limit = config.computation_limit_bits(&config.slices[slice]);
+        let hz = |part: f64| whole(part * config.total_hz() as f64);
+        Observation {
+            slice,
+            arrivals_bits: arrivals * Self::ARRIVALS_BPS * config.step_s,
+            computation_bits: computation * limit,
+            computation_limit_bits: limit,
+            transmission_bits: transmission * Self::TRANSMISSION_BITS,
+            radio_bps: radio * Self::RADIO_BPS,
+            granted_hz: hz(granted),
+            claimed_hz: hz(claimed),
+            exploitation,
+            conflict: conflict > 0.5,
+            messages: &[],
+        }
+    }
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a part of the total, not negative"
+)]
+fn whole(hz: f64) -> u64 {
+    hz.round() as u64
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "networks compute in single precision")]

@@ -2,14 +2,14 @@
 
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Entry, EvalError};
+use super::{Entry, EvalError, Meter};
 use crate::env::{Action, EnvConfig, SliceEnv};
 use crate::policy::Team;
 
 /// What one episode came to.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
     /// Steps with a conflict.
     pub conflicts: u32,
@@ -21,6 +21,8 @@ pub struct Episode {
     pub network_utilisation: f64,
     /// Mean used part of the grants (exploitation), 0 to 1.
     pub exploitation: f64,
+    /// Mean latency over slices and steps, ms.
+    pub latency_ms: f64,
     /// Bits that arrived.
     pub arrived_bits: f64,
     /// Bits that were dropped.
@@ -63,26 +65,12 @@ fn episode(
     actions: &mut [Action],
     latencies_ms: &mut Vec<f64>,
 ) -> Result<Episode, EvalError> {
-    let mut sums = Episode::default();
-    let (mut steps, mut done) = (0u32, false);
+    let (mut meter, mut done) = (Meter::default(), false);
     while !done {
         team.decide(env, actions);
         let step = env.step(actions)?;
         done = step.done;
-        steps += 1;
-        sums.conflicts += u32::from(step.conflict);
-        sums.trimmed_claims += step.trimmed_slices;
-        for outcome in env.outcomes() {
-            sums.reward += outcome.reward;
-            sums.network_utilisation += outcome.used_hz;
-            sums.exploitation += outcome.exploitation;
-            sums.arrived_bits += outcome.arrived_bits;
-            sums.dropped_bits += outcome.dropped_bits;
-            latencies_ms.push(outcome.latency_ms);
-        }
+        meter.add(&step, env, latencies_ms);
     }
-    let steps = f64::from(steps);
-    sums.network_utilisation /= steps * env.config().total_hz() as f64;
-    sums.exploitation /= steps * env.slices() as f64;
-    Ok(sums)
+    Ok(meter.finish(env))
 }

@@ -1,0 +1,250 @@
+//! What a team remembers: a ring of joint steps, drawn uniformly.
+
+use rand_distr::{Distribution, Uniform};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::nn::{Real, real};
+use super::team::Experience;
+use super::world::Shape;
+
+/// A ring of joint steps; nothing is allocated once it is full.
+#[derive(Debug, Clone)]
+pub struct Ring {
+    shape: Shape,
+    capacity: usize,
+    next: usize,
+    before: Vec<f32>,
+    after: Vec<f32>,
+    allowed_after: Vec<bool>,
+    levels: Vec<usize>,
+    messages: Vec<usize>,
+    rewards: Vec<f32>,
+    last: Vec<bool>,
+}
+
+/// What one agent contributes to a batch, row by row.
+#[derive(Debug, Clone, Default)]
+pub struct AgentBatch<R> {
+    /// Features before.
+    pub before: Vec<R>,
+    /// Features after.
+    pub after: Vec<R>,
+    /// Levels that may be chosen after.
+    pub allowed_after: Vec<bool>,
+    /// Level chosen.
+    pub levels: Vec<usize>,
+    /// Message sent.
+    pub messages: Vec<usize>,
+    /// Reward.
+    pub rewards: Vec<R>,
+}
+
+/// Joint steps.
+#[derive(Debug, Clone)]
+pub struct Batch<R> {
+    /// Each agent's part.
+    pub agents: Vec<AgentBatch<R>>,
+    /// What all saw before.
+    pub state: Vec<R>,
+    /// What all saw after.
+    pub next_state: Vec<R>,
+    /// The episode ended there.
+    pub last: Vec<bool>,
+}
+
+impl<R: Real> Batch<R> {
+    /// Number of steps.
+    pub fn rows(&self) -> usize {
+        self.last.len()
+    }
+
+    /// Sum of all agents' rewards in `row`.
+    pub fn team_reward(&self, row: usize) -> R {
+        let mut sum = R::zero();
+        self.agents.iter().for_each(|agent| sum += agent.rewards[row]);
+        sum
+    }
+}
+
+/// Replaces the element at `place`, or appends it.
+fn put<T: Copy>(values: &mut Vec<T>, place: usize, new: &[T]) {
+    let start = place * new.len();
+    if start < values.len() {
+        values[start..start + new.len()].copy_from_slice(new);
+    } else {
+        values.extend_from_slice(new);
+    }
+}
+
+impl Ring {
+    /// An empty ring for `capacity` steps, at least 1.
+    pub fn new(shape: Shape, capacity: usize) -> Ring {
+        Ring {
+            shape,
+            capacity: capacity.max(1),
+            next: 0,
+            before: Vec::new(),
+            after: Vec::new(),
+            allowed_after: Vec::new(),
+            levels: Vec::new(),
+            messages: Vec::new(),
+            rewards: Vec::new(),
+            last: Vec::new(),
+        }
+    }
+
+    /// Number of steps.
+    pub fn len(&self) -> usize {
+        self.last.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.last.is_empty()
+    }
+
+    /// Adds one, instead of the oldest when the ring is full.
+    pub fn push(&mut self, step: &Experience<'_>) {
+        let place = self.next;
+        put(&mut self.before, place, &step.before.features);
+        put(&mut self.after, place, &step.after.features);
+        put(&mut self.allowed_after, place, &step.after.allowed);
+        let start = place * self.shape.agents;
+        for (agent, (action, reward)) in step.actions.iter().zip(step.rewards).enumerate() {
+            put(&mut self.levels, start + agent, &[action.level]);
+            put(&mut self.messages, start + agent, &[action.message]);
+            put(&mut self.rewards, start + agent, &[*reward]);
+        }
+        put(&mut self.last, place, &[step.last]);
+        self.next = (place + 1) % self.capacity;
+    }
+
+    /// Draws `count` places, all alike; none when the ring is empty.
+    pub fn draw(&self, count: usize, random: &mut Xoshiro256PlusPlus) -> Vec<usize> {
+        let law = Uniform::new(0, self.len());
+        law.map(|law| (0..count).map(|_| law.sample(random)).collect()).unwrap_or_default()
+    }
+
+    /// The place of the step before `place` in the same episode, if the ring still has it.
+    pub fn before(&self, place: usize) -> Option<usize> {
+        let is_oldest =
+            place == self.next && self.len() == self.capacity || place == 0 && self.len() < self.capacity;
+        let before = (place + self.capacity - 1) % self.capacity;
+        (!is_oldest && before < self.len() && !self.last[before]).then_some(before)
+    }
+
+    /// The steps at `places` as a batch.
+    ///
+    /// # Panics
+    /// There is no such place.
+    pub fn gather<R: Real>(&self, places: &[usize]) -> Batch<R> {
+        let width = self.shape.state();
+        let rows = |from: &[f32]| -> Vec<R> {
+            places
+                .iter()
+                .flat_map(|place| from[place * width..][..width].iter().copied())
+                .map(widen)
+                .collect()
+        };
+        Batch {
+            agents: (0..self.shape.agents).map(|agent| self.agent(agent, places)).collect(),
+            state: rows(&self.before),
+            next_state: rows(&self.after),
+            last: places.iter().map(|place| self.last[*place]).collect(),
+        }
+    }
+
+    fn agent<R: Real>(&self, agent: usize, places: &[usize]) -> AgentBatch<R> {
+        let Shape { agents, features, levels, .. } = self.shape;
+        let mut batch = AgentBatch::default();
+        for place in places {
+            let index = place * agents + agent;
+            batch.before.extend(self.before[index * features..][..features].iter().copied().map(widen::<R>));
+            batch.after.extend(self.after[index * features..][..features].iter().copied().map(widen::<R>));
+            batch.allowed_after.extend_from_slice(&self.allowed_after[index * levels..][..levels]);
+            batch.levels.push(self.levels[index]);
+            batch.messages.push(self.messages[index]);
+            batch.rewards.push(widen(self.rewards[index]));
+        }
+        batch
+    }
+}
+
+fn widen<R: Real>(value: f32) -> R {
+    real(f64::from(value))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use rand_distr::StandardNormal;
+    use rand_xoshiro::rand_core::SeedableRng;
+
+    use super::*;
+    use crate::env::Action;
+    use crate::learn::world::Seen;
+
+    /// A ring of `count` random steps in episodes of four.
+    pub(crate) fn random_ring(shape: Shape, count: usize, capacity: usize) -> Ring {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(5);
+        let mut ring = Ring::new(shape, capacity);
+        let mut normal =
+            |count: usize| -> Vec<f32> { (0..count).map(|_| StandardNormal.sample(&mut random)).collect() };
+        let seen = |features: Vec<f32>| {
+            let allowed = (0..shape.agents * shape.levels).map(|index| index % 4 != 1).collect();
+            Seen { features, allowed }
+        };
+        let mut before = seen(normal(shape.state()));
+        for step in 0..count {
+            let after = seen(normal(shape.state()));
+            let action = |agent: usize| Action {
+                level: (step + 2 * agent) % shape.levels,
+                message: (step + agent) % shape.messages.max(1),
+            };
+            let actions: Vec<_> = (0..shape.agents).map(action).collect();
+            let rewards = normal(shape.agents);
+            let last = step % 4 == 3;
+            ring.push(&Experience {
+                before: &before,
+                actions: &actions,
+                rewards: &rewards,
+                after: &after,
+                last,
+            });
+            before = after;
+        }
+        ring
+    }
+
+    const SHAPE: Shape = Shape { agents: 2, features: 3, levels: 4, messages: 2 };
+
+    #[test]
+    fn a_batch_has_what_was_pushed() {
+        let ring = random_ring(SHAPE, 9, 100);
+        let batch = ring.gather::<f32>(&[3, 5]);
+        assert_eq!(batch.rows(), 2);
+        assert_eq!(batch.last, [true, false]);
+        assert_eq!(batch.agents[1].levels, [(3 + 2) % 4, (5 + 2) % 4]);
+        assert_eq!(batch.agents[1].before[..3], batch.state[3..6]);
+        assert_eq!(batch.agents[0].after[3..], batch.next_state[6..9]);
+        assert_eq!(batch.team_reward(1), batch.agents[0].rewards[1] + batch.agents[1].rewards[1]);
+    }
+
+    #[test]
+    fn the_oldest_makes_room() {
+        let ring = random_ring(SHAPE, 13, 10);
+        assert_eq!(ring.len(), 10);
+        let levels = ring.gather::<f32>(&[2, 3]).agents[0].levels.clone();
+        assert_eq!(levels, [12 % 4, 3 % 4]);
+    }
+
+    #[test]
+    fn the_step_before_is_of_the_same_episode_and_still_there() {
+        let young = random_ring(SHAPE, 6, 10);
+        let before: Vec<_> = (0..6).map(|place| young.before(place)).collect();
+        assert_eq!(before, [None, Some(0), Some(1), Some(2), None, Some(4)]);
+        let full = random_ring(SHAPE, 13, 10);
+        assert_eq!(full.before(3), None, "the oldest one's predecessor was overwritten");
+        assert_eq!(full.before(0), Some(9));
+        assert_eq!(full.before(4), None, "another episode");
+    }
+}

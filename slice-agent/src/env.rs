@@ -1,24 +1,27 @@
 //! The environment: slices with queues that share a CPU, one step at a time.
 //!
-//! A step is a pure function of the configuration, the seed and the actions. Traffic and radio do not depend on the
-//! actions, so policies that run with one seed meet the same world.
+//! A step is a pure function of the configuration, the seed and the actions. Traffic, radio and the drift of the CPU law
+//! do not depend on the actions, so policies that run with one seed meet the same world; each slice has streams of
+//! random numbers of its own. Everything is IEEE 754 arithmetic in a fixed order: results are equal to the last bit on
+//! every machine.
 
-use rand_xoshiro::Xoshiro256PlusPlus;
-use rand_xoshiro::rand_core::SeedableRng;
-
+mod batch;
 mod config;
 mod observation;
+mod physics;
 mod slice;
 
+pub use batch::{ActionIndex, BatchEnv, BatchStep, Column};
 pub use config::{
-    CpuLaw, EnvConfig, EnvError, LEVELS, LEVELS_PERCENT, PreemptionRule, SliceSpec, TrafficModel,
+    CpuDrift, CpuLaw, EnvConfig, EnvError, LEVELS, LEVELS_PERCENT, PreemptionRule, Resource, SliceSpec,
+    TrafficModel,
 };
 pub use observation::{OWN_FEATURES, Observation};
 pub use slice::{SliceForecast, SliceOutcome};
 
 use crate::arbiter::{self, Arbiter, Claim};
 use crate::reward::Experience;
-use slice::SliceState;
+use slice::{Processes, SliceState};
 
 /// What an agent does in a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,7 +49,6 @@ pub struct SliceEnv {
     config: EnvConfig,
     shares: Vec<u64>,
     slices: Vec<SliceState>,
-    random: Xoshiro256PlusPlus,
     arbiter: Arbiter,
     step: u32,
     conflict: bool,
@@ -64,13 +66,12 @@ impl SliceEnv {
     pub fn new(config: EnvConfig, seed: u64) -> Result<SliceEnv, EnvError> {
         config.check()?;
         let count = config.slices.len();
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let start = |spec| SliceState::start(spec, &config, &mut random);
-        let slices = config.slices.iter().map(start).collect::<Result<_, _>>()?;
+        let mut processes = Processes::default();
+        let start = |(lane, spec)| SliceState::start(spec, &config, &mut processes, seed, lane);
+        let slices = config.slices.iter().enumerate().map(start).collect::<Result<_, _>>()?;
         Ok(SliceEnv {
             shares: config.slices.iter().map(|slice| slice.share_hz).collect(),
             slices,
-            random,
             arbiter: Arbiter::new(),
             step: 0,
             conflict: false,
@@ -84,9 +85,8 @@ impl SliceEnv {
 
     /// Begins the episode of `seed`.
     pub fn reset(&mut self, seed: u64) {
-        self.random = Xoshiro256PlusPlus::seed_from_u64(seed);
-        for (slice, spec) in self.slices.iter_mut().zip(&self.config.slices) {
-            slice.restart(spec, &self.config, &mut self.random);
+        for (lane, (slice, spec)) in self.slices.iter_mut().zip(&self.config.slices).enumerate() {
+            slice.restart(spec, &self.config, seed, lane);
         }
         self.arbiter = Arbiter::new();
         self.step = 0;
@@ -131,8 +131,8 @@ impl SliceEnv {
     /// # Panics
     /// There is no such slice.
     pub fn action_mask(&self, slice: usize) -> [bool; LEVELS] {
-        let (spec, total) = (&self.config.slices[slice], self.config.total_hz());
-        std::array::from_fn(|level| spec.claim_hz(level) <= total)
+        let total = self.config.total_hz();
+        std::array::from_fn(|level| self.config.claim_hz(slice, level) <= total)
     }
 
     /// What the coming step would do to `slice` with `granted_hz`: for a policy that may know everything.
@@ -143,7 +143,7 @@ impl SliceEnv {
         self.slices[slice].forecast(&self.config, granted_hz)
     }
 
-    /// CPU that `slice` could use in the coming step, Hz.
+    /// Of the shared resource what `slice` could use in the coming step, Hz.
     ///
     /// # Panics
     /// There is no such slice.
@@ -156,7 +156,7 @@ impl SliceEnv {
     /// # Panics
     /// There is no such slice or level.
     pub fn claim(&self, slice: usize, level: usize) -> Claim {
-        let amount = self.config.slices[slice].claim_hz(level);
+        let amount = self.config.claim_hz(slice, level);
         match self.config.rule {
             PreemptionRule::Claims => Claim::of(amount),
             PreemptionRule::WorkConserving => Claim { amount, demand: self.demand_hz(slice) },
@@ -249,7 +249,7 @@ impl SliceEnv {
             reward: self.config.reward.reward(&experience),
         };
         state.commit(&forecast, &self.config);
-        state.draw(&self.config.slices[slice], &self.config, &mut self.random);
+        state.draw(&self.config.slices[slice], &self.config);
     }
 }
 

@@ -5,6 +5,8 @@
 //! them, feature `train` has agents that learn.
 
 pub mod arbiter;
+#[cfg(feature = "checkpoint")]
+pub mod checkpoint;
 pub mod e2;
 pub mod env;
 pub mod error;
@@ -12,9 +14,13 @@ pub mod error;
 pub mod eval;
 #[cfg(feature = "train")]
 pub mod learn;
+mod math;
 pub mod policy;
 pub mod queue;
+mod random;
 pub mod reward;
+mod simd;
 pub mod traffic;
 
 pub use error::Error;
+pub use simd::vectors;

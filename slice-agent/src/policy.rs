@@ -3,7 +3,7 @@
 //! A [`Policy`] is one agent: it sees its own slice and the others' messages. A [`Team`] decides for all slices, either
 //! as one agent each or, for comparison only, as an [`Oracle`] that sees everything.
 
-use crate::env::{Action, CpuLaw, EnvConfig, LEVELS, Observation};
+use crate::env::{Action, CpuLaw, EnvConfig, LEVELS, Observation, Resource};
 
 mod codes;
 mod demand;
@@ -36,7 +36,9 @@ pub struct AgentContext {
     pub claims_hz: [u64; LEVELS],
     /// Its share, Hz.
     pub share_hz: u64,
-    /// What a bit costs.
+    /// What is shared.
+    pub resource: Resource,
+    /// What a bit costs, as far as the agent knows: nothing of its drift.
     pub cpu: CpuLaw,
     /// Length of a step, s.
     pub step_s: f64,
@@ -50,19 +52,23 @@ impl AgentContext {
     /// # Panics
     /// There is no such slice.
     pub fn new(config: &EnvConfig, slice: usize) -> AgentContext {
-        let spec = &config.slices[slice];
         AgentContext {
-            claims_hz: std::array::from_fn(|level| spec.claim_hz(level)),
-            share_hz: spec.share_hz,
+            claims_hz: std::array::from_fn(|level| config.claim_hz(slice, level)),
+            share_hz: config.slices[slice].share_hz,
+            resource: config.resource,
             cpu: config.cpu,
             step_s: config.step_s,
             messages: config.messages,
         }
     }
 
-    /// CPU that the slice could use in the coming step if what is seen is what arrives, Hz.
+    /// Of the shared resource what the slice could use in the coming step if what is seen is what arrives, Hz.
     pub fn demand_hz(&self, observation: &Observation<'_>) -> f64 {
         let all = observation.transmission_bits + observation.arrivals_bits;
+        if let Resource::Prb { .. } = self.resource {
+            // The observed radio rate is that of the own share.
+            return all / self.step_s * self.share_hz as f64 / observation.radio_bps;
+        }
         let sent = all.min(observation.radio_bps * self.step_s);
         (observation.computation_bits + sent) * self.cpu.kappa(sent / self.step_s) / self.step_s
     }

@@ -2,8 +2,7 @@
 //!
 //! Amounts are bits, rates bit/s, times seconds. Bits that a full queue cannot hold are dropped and counted.
 
-use rand_distr::{Distribution, StandardNormal};
-use rand_xoshiro::Xoshiro256PlusPlus;
+use crate::math;
 
 /// A queue of bits with a limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,6 +33,12 @@ impl Queue {
         Queue { bits: 0.0, limit }
     }
 
+    /// A queue with `bits` in it.
+    #[inline(always)]
+    pub(crate) const fn holding(bits: f64, limit: f64) -> Queue {
+        Queue { bits, limit }
+    }
+
     /// Bits that wait.
     pub const fn bits(&self) -> f64 {
         self.bits
@@ -45,6 +50,7 @@ impl Queue {
     }
 
     /// What a step with `arrived` bits does when `capacity` bits can leave, without doing it.
+    #[inline(always)]
     pub fn passage(&self, arrived: f64, capacity: f64) -> Passage {
         let all = self.bits + arrived;
         let sent = all.min(capacity);
@@ -59,12 +65,13 @@ impl Queue {
 }
 
 /// Time until `bits` have left at `rate` per second, s. Nothing waits no time; without a rate it is infinite.
+#[inline(always)]
 pub fn delay_s(bits: f64, rate: f64) -> f64 {
     if bits > 0.0 { bits / rate } else { 0.0 }
 }
 
 /// The radio of a slice (PHY and MAC): SNR as a first-order autoregressive process, rate by Shannon with a ceiling.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct RadioChannel {
     z: f64,
 }
@@ -79,36 +86,47 @@ impl RadioChannel {
     /// Spectral efficiency of the best modulation and coding, bit/s/Hz.
     pub const CEILING: f64 = 5.55;
 
-    /// A channel in its stationary law.
-    pub fn start(random: &mut Xoshiro256PlusPlus) -> RadioChannel {
-        RadioChannel { z: StandardNormal.sample(random) }
+    /// A channel in its stationary law, for these random bits.
+    #[inline(always)]
+    pub fn start(random: u32) -> RadioChannel {
+        RadioChannel { z: math::normal(random) }
     }
 
-    /// Goes one step further.
-    pub fn step(&mut self, random: &mut Xoshiro256PlusPlus) {
-        const INNOVATION: f64 = 1.0 - RadioChannel::CORRELATION * RadioChannel::CORRELATION;
-        let noise: f64 = StandardNormal.sample(random);
-        self.z = RadioChannel::CORRELATION * self.z + INNOVATION.sqrt() * noise;
+    /// Goes one step further, for these random bits.
+    #[inline(always)]
+    pub fn step(&mut self, random: u32) {
+        // sqrt(1 - CORRELATION^2)
+        const INNOVATION: f64 = 0.312_249_899_919_919_9;
+        self.z = RadioChannel::CORRELATION * self.z + INNOVATION * math::normal(random);
     }
 
     /// SNR, dB.
+    #[inline(always)]
     pub fn snr_db(&self) -> f64 {
         RadioChannel::MEAN_SNR_DB + RadioChannel::SNR_DEVIATION_DB * self.z
     }
 
+    /// Spectral efficiency, bit/s/Hz; above 0.
+    #[inline(always)]
+    pub fn efficiency(&self) -> f64 {
+        const LN_10_OVER_10: f64 = std::f64::consts::LN_10 / 10.0;
+        let snr = math::exp(self.snr_db() * LN_10_OVER_10);
+        (math::ln(1.0 + snr) * std::f64::consts::LOG2_E).min(RadioChannel::CEILING)
+    }
+
     /// Rate over `bandwidth_hz`, bit/s; above 0.
+    #[inline(always)]
     pub fn rate_bps(&self, bandwidth_hz: f64) -> f64 {
-        let snr = 10f64.powf(self.snr_db() / 10.0);
-        bandwidth_hz * (1.0 + snr).log2().min(RadioChannel::CEILING)
+        bandwidth_hz * self.efficiency()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use rand_xoshiro::rand_core::SeedableRng;
 
     use super::*;
+    use crate::random::Stream;
 
     #[test]
     fn a_hand_computed_table_holds() {
@@ -136,11 +154,11 @@ mod tests {
 
     #[test]
     fn the_channel_keeps_its_mean_and_deviation() {
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(5);
-        let mut channel = RadioChannel::start(&mut random);
+        let mut random = Stream::new(5, 0);
+        let mut channel = RadioChannel::start(random.next());
         let (mut sum, mut squares, steps) = (0.0, 0.0, 400_000);
         for _ in 0..steps {
-            channel.step(&mut random);
+            channel.step(random.next());
             sum += channel.snr_db();
             squares += channel.snr_db().powi(2);
         }

@@ -1,5 +1,7 @@
 //! What an agent is rewarded for: low latency, no conflict, no CPU that it took and left idle.
 
+use crate::math;
+
 /// Weights of the reward.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RewardWeights {
@@ -24,8 +26,9 @@ pub struct Experience {
 
 impl RewardWeights {
     /// exp(-latency / scale) - conflict - idle (1 - exploitation).
+    #[inline(always)]
     pub fn reward(&self, experience: &Experience) -> f64 {
-        let latency = (-experience.latency_ms / self.latency_scale_ms).exp();
+        let latency = math::exp(-experience.latency_ms / self.latency_scale_ms);
         let conflict = if experience.in_conflict { self.conflict } else { 0.0 };
         latency - conflict - self.idle * (1.0 - experience.exploitation)
     }

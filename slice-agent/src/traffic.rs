@@ -3,10 +3,10 @@
 //! The process is chosen so that its throughput has the mean and the standard deviation that the source document gives
 //! for each class (chapter 2.1.2), in closed form: see [`ModulatedPoisson::new`].
 
-use rand_distr::{Bernoulli, Distribution, Poisson};
-use rand_xoshiro::Xoshiro256PlusPlus;
-
+mod poisson;
 mod trace;
+
+pub(crate) use poisson::PoissonTable;
 
 pub use trace::{MAX_TRACE_STEPS, TraceError, TrafficTrace};
 
@@ -94,13 +94,13 @@ pub enum TrafficError {
 }
 
 /// A Poisson process of packets whose rate switches between two values.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ModulatedPoisson {
-    off: Option<Poisson<f64>>,
-    on: Option<Poisson<f64>>,
-    start_on: Bernoulli,
-    turn_on: Bernoulli,
-    turn_off: Bernoulli,
+    /// Packets of a step: in the state with less traffic, and in the one with more.
+    pub(crate) packets: [PoissonTable; 2],
+    /// Draws below it switch: out of the state with less traffic, and out of the one with more.
+    pub(crate) switch_below: [u32; 2],
+    start_on_below: u32,
 }
 
 impl ModulatedPoisson {
@@ -117,26 +117,27 @@ impl ModulatedPoisson {
         let turn_off = 1.0 / spec.on_steps;
         let turn_on = turn_off * p / (1.0 - p);
         Ok(ModulatedPoisson {
-            off: packets(off_bps, step_s)?,
-            on: packets(on_bps, step_s)?,
-            start_on: chance("on_probability", p)?,
-            turn_on: chance("on_steps (the other state would last less than a step)", turn_on)?,
-            turn_off: chance("on_steps", turn_off)?,
+            packets: [packets(off_bps, step_s)?, packets(on_bps, step_s)?],
+            switch_below: [
+                chance("on_steps (the other state would last less than a step)", turn_on)?,
+                chance("on_steps", turn_off)?,
+            ],
+            start_on_below: chance("on_probability", p)?,
         })
     }
 
-    /// Whether the process begins in the state with more traffic, by its stationary law.
-    pub fn start(&self, random: &mut Xoshiro256PlusPlus) -> bool {
-        self.start_on.sample(random)
+    /// Whether the process begins in the state with more traffic, by its stationary law, for these random bits.
+    #[inline(always)]
+    pub(crate) fn start(&self, random: u32) -> bool {
+        random < self.start_on_below
     }
 
-    /// The bits of one step in state `on`, which then may switch.
-    pub fn step(&self, on: &mut bool, random: &mut Xoshiro256PlusPlus) -> f64 {
-        let state = if *on { &self.on } else { &self.off };
-        let packets = state.as_ref().map_or(0.0, |poisson| poisson.sample(random));
-        let switch = if *on { &self.turn_off } else { &self.turn_on };
-        *on ^= switch.sample(random);
-        packets * PACKET_BITS
+    /// The bits of one step in state `on`, which then may switch; `random` are two draws.
+    #[inline(always)]
+    pub(crate) fn step(&self, on: &mut bool, random: [u32; 2]) -> f64 {
+        let state = usize::from(*on);
+        *on ^= random[1] < self.switch_below[state];
+        f64::from(self.packets[state].sample(random[0])) * PACKET_BITS
     }
 }
 
@@ -166,36 +167,34 @@ fn in_range(name: &'static str, value: f64, holds: bool, rule: &'static str) -> 
     if holds && value.is_finite() { Ok(()) } else { Err(TrafficError::OutOfRange { name, value, rule }) }
 }
 
-/// Packets of a step; none at rate 0.
-fn packets(rate_bps: f64, step_s: f64) -> Result<Option<Poisson<f64>>, TrafficError> {
+/// The law of the packets of a step.
+fn packets(rate_bps: f64, step_s: f64) -> Result<PoissonTable, TrafficError> {
     let mean = rate_bps * step_s / PACKET_BITS;
-    if mean == 0.0 {
-        return Ok(None);
-    }
-    let rule = "small enough for a count of packets";
-    Poisson::new(mean).map(Some).map_err(|_| TrafficError::OutOfRange { name: "mean_bps", value: mean, rule })
+    in_range("Packets of a step", mean, mean <= poisson::LARGEST_MEAN, "at most a million")?;
+    Ok(PoissonTable::new(mean))
 }
 
-fn chance(name: &'static str, value: f64) -> Result<Bernoulli, TrafficError> {
-    let rule = "a chance between 0 and 1 a step";
-    Bernoulli::new(value).map_err(|_| TrafficError::OutOfRange { name, value, rule })
+/// The limit below which a draw of 32 bits lies with this chance.
+fn chance(name: &'static str, value: f64) -> Result<u32, TrafficError> {
+    in_range(name, value, (0.0..=1.0).contains(&value), "a chance between 0 and 1 a step")?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 2^32, saturates")]
+    Ok((value * 4_294_967_296.0) as u32)
 }
 
 #[cfg(test)]
 mod tests {
-    use rand_xoshiro::rand_core::SeedableRng;
-
     use super::*;
+    use crate::random::Stream;
 
     const STEP_S: f64 = 0.010;
 
     fn mean_and_deviation(class: SliceClass, seed: u64, steps: u32) -> (f64, f64) {
         let process = ModulatedPoisson::new(&class.traffic(), STEP_S).unwrap();
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let mut on = process.start(&mut random);
+        let mut random = Stream::new(seed, 0);
+        let mut on = process.start(random.next());
         let (mut sum, mut squares) = (0.0, 0.0);
         for _ in 0..steps {
-            let rate = process.step(&mut on, &mut random) / STEP_S;
+            let rate = process.step(&mut on, [random.next(), random.next()]) / STEP_S;
             sum += rate;
             squares += rate * rate;
         }
@@ -244,6 +243,11 @@ mod tests {
             (TrafficSpec { deviation_bps: f64::INFINITY, ..good }, "deviation_bps"),
             (TrafficSpec { on_probability: 1.0, ..good }, "on_probability"),
             (TrafficSpec { on_steps: 0.5, ..good }, "on_steps"),
+            (
+                TrafficSpec { on_probability: 0.6, on_steps: 1.0, deviation_bps: 4e6, ..good },
+                "on_steps (the other",
+            ),
+            (TrafficSpec { mean_bps: 1e15, deviation_bps: 1e15, ..good }, "Packets of a step"),
         ] {
             let error = ModulatedPoisson::new(&spec, STEP_S).unwrap_err().to_string();
             assert!(error.starts_with(name), "{error}");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::arbiter::ArbiterError;
+use crate::math;
 use crate::reward::RewardWeights;
 use crate::traffic::{SliceClass, TrafficError, TrafficSpec, TrafficTrace};
 
@@ -53,8 +54,77 @@ impl CpuLaw {
     const REFERENCE_BPS: f64 = 50e6;
 
     /// Cycles of a bit when bits come at `rate_bps`.
+    #[inline(always)]
     pub fn kappa(&self, rate_bps: f64) -> f64 {
         self.cycles_per_bit * (1.0 + self.growth * rate_bps / CpuLaw::REFERENCE_BPS)
+    }
+}
+
+/// How the law of the CPU drifts, unknown to the agents: kappa(r) times e^(deviation x), x a first-order autoregressive
+/// process of each slice in its stationary law.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CpuDrift {
+    /// Standard deviation of the logarithm of the factor; 0 is no drift.
+    pub deviation: f64,
+    /// Correlation of x with that of the step before, from 0 to 1; with 1 the factor is unknown and stays.
+    pub correlation: f64,
+}
+
+impl CpuDrift {
+    /// The factor at `x`.
+    #[inline(always)]
+    pub(super) fn factor(&self, x: f64) -> f64 {
+        if self.deviation > 0.0 { math::exp(self.deviation * x) } else { 1.0 }
+    }
+
+    /// The next x, for these random bits.
+    #[inline(always)]
+    pub(super) fn next(&self, x: f64, random: u32) -> f64 {
+        let innovation = (1.0 - self.correlation * self.correlation).sqrt();
+        self.correlation * x + innovation * math::normal(random)
+    }
+}
+
+/// What the slices share.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Resource {
+    /// CPU frequency at the edge: shares, claims and grants are cycles per second.
+    Cpu,
+    /// Radio bandwidth: shares, claims and grants are Hz, multiples of the [`Resource::PRB_HZ`] of a physical resource
+    /// block. The `bandwidth_hz` of a slice is its share then.
+    Prb {
+        /// CPU that each slice has at the edge, Hz.
+        cpu_hz: f64,
+    },
+}
+
+impl Resource {
+    /// Bandwidth of a physical resource block at 15 kHz between carriers, Hz (3GPP TS 38.211).
+    pub const PRB_HZ: u64 = 180_000;
+
+    /// Its name: `cpu` or `prb`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Resource::Cpu => "cpu",
+            Resource::Prb { .. } => "prb",
+        }
+    }
+
+    /// The resource of this name; PRBs come with a CPU of 15 GHz for each slice.
+    pub fn by_name(name: &str) -> Option<Resource> {
+        match name {
+            "cpu" => Some(Resource::Cpu),
+            "prb" => Some(Resource::Prb { cpu_hz: 15e9 }),
+            _ => None,
+        }
+    }
+
+    /// The smallest amount, Hz.
+    pub const fn unit_hz(self) -> u64 {
+        match self {
+            Resource::Cpu => 1,
+            Resource::Prb { .. } => Resource::PRB_HZ,
+        }
     }
 }
 
@@ -72,7 +142,7 @@ pub enum TrafficModel {
 pub struct SliceSpec {
     /// Its class.
     pub class: SliceClass,
-    /// Its share of the CPU, Hz.
+    /// Its share of the resource, Hz.
     pub share_hz: u64,
     /// Its radio bandwidth, Hz.
     pub bandwidth_hz: f64,
@@ -111,12 +181,18 @@ pub struct EnvConfig {
     pub rule: PreemptionRule,
     /// Whether the arbiter turns claims into grants.
     pub arbiter: bool,
+    /// What is shared.
+    pub resource: Resource,
     /// What a bit costs.
     pub cpu: CpuLaw,
+    /// How that drifts.
+    pub cpu_drift: CpuDrift,
     /// Weights of the reward.
     pub reward: RewardWeights,
     /// Steps by which the arrivals that agents see are old.
     pub arrivals_delay_steps: usize,
+    /// Agents see no arrivals at all, only what waits in their queues.
+    pub hidden_demand: bool,
     /// Limit of each transmission queue, bits.
     pub transmission_limit_bits: f64,
     /// Limit of each computation queue: what the own share serves in this time, s.
@@ -142,14 +218,36 @@ impl EnvConfig {
             messages: 4,
             rule,
             arbiter: false,
+            resource: Resource::Cpu,
             cpu: CpuLaw { cycles_per_bit: 450.0, growth: 0.0 },
+            cpu_drift: CpuDrift::default(),
             reward: rule.reward(),
             arrivals_delay_steps: 0,
+            hidden_demand: false,
             transmission_limit_bits: 2e6,
             computation_limit_s: 0.020,
             latency_cap_ms: 30.0,
             e2_interval_steps: 10,
         }
+    }
+
+    /// As [`EnvConfig::source_document`], with PRBs as what is shared: 100, 50 and 100 of them (18, 9 and 18 MHz).
+    pub fn prbs(rule: PreemptionRule) -> EnvConfig {
+        let mut config = EnvConfig::source_document(rule);
+        config.resource = Resource::Prb { cpu_hz: 15e9 };
+        for (slice, prbs) in config.slices.iter_mut().zip([100, 50, 100]) {
+            slice.share_hz = prbs * Resource::PRB_HZ;
+        }
+        config
+    }
+
+    /// The claim of `slice` at `level`, Hz: whole units of the resource.
+    ///
+    /// # Panics
+    /// There is no such slice or level.
+    pub fn claim_hz(&self, slice: usize, level: usize) -> u64 {
+        let claim = self.slices[slice].claim_hz(level);
+        claim - claim % self.resource.unit_hz()
     }
 
     /// The sum of all shares, Hz; no overflow once the configuration is checked.
@@ -159,7 +257,11 @@ impl EnvConfig {
 
     /// Limit of the computation queue of a slice, bits.
     pub fn computation_limit_bits(&self, spec: &SliceSpec) -> f64 {
-        spec.share_hz as f64 * self.computation_limit_s / self.cpu.cycles_per_bit
+        let cpu_hz = match self.resource {
+            Resource::Cpu => spec.share_hz as f64,
+            Resource::Prb { cpu_hz } => cpu_hz,
+        };
+        cpu_hz * self.computation_limit_s / self.cpu.cycles_per_bit
     }
 
     /// Checks every value.
@@ -175,8 +277,12 @@ impl EnvConfig {
             ("transmission_limit_bits", self.transmission_limit_bits),
             ("latency_cap_ms", self.latency_cap_ms),
         ];
-        let not_negative =
-            [("growth", self.cpu.growth), ("conflict", self.reward.conflict), ("idle", self.reward.idle)];
+        let not_negative = [
+            ("growth", self.cpu.growth),
+            ("conflict", self.reward.conflict),
+            ("idle", self.reward.idle),
+            ("cpu_drift.deviation", self.cpu_drift.deviation),
+        ];
         for (name, value) in positive {
             rule(name, value, value > 0.0, "above 0")?;
         }
@@ -185,6 +291,11 @@ impl EnvConfig {
         }
         for (name, count) in [("slices", self.slices.len()), ("messages", self.messages)] {
             rule(name, count as f64, count > 0, "at least 1")?;
+        }
+        let correlation = self.cpu_drift.correlation;
+        rule("cpu_drift.correlation", correlation, (0.0..=1.0).contains(&correlation), "from 0 to 1")?;
+        if let Resource::Prb { cpu_hz } = self.resource {
+            rule("cpu_hz", cpu_hz, cpu_hz > 0.0, "above 0")?;
         }
         rule("episode_steps", f64::from(self.episode_steps), self.episode_steps > 0, "at least 1")?;
         let delay = self.arrivals_delay_steps;
@@ -198,6 +309,8 @@ impl EnvConfig {
     fn check_slices(&self) -> Result<(), EnvError> {
         for slice in &self.slices {
             rule("share_hz", slice.share_hz as f64, slice.share_hz > 0, "above 0")?;
+            let is_whole = slice.share_hz % self.resource.unit_hz() == 0;
+            rule("share_hz", slice.share_hz as f64, is_whole, "a multiple of a PRB's 180000")?;
             rule("bandwidth_hz", slice.bandwidth_hz, slice.bandwidth_hz > 0.0, "above 0")?;
         }
         let total = self.slices.iter().try_fold(0u64, |sum, slice| sum.checked_add(slice.share_hz));
@@ -257,6 +370,16 @@ pub enum EnvError {
         message: usize,
         /// Size of the space.
         messages: usize,
+    },
+    /// An array has the wrong length.
+    #[error("There are {found} {what}, {wanted} are needed")]
+    Length {
+        /// What is in it.
+        what: &'static str,
+        /// Its length.
+        found: usize,
+        /// The right length.
+        wanted: usize,
     },
     /// The episode has ended; the environment must be reset.
     #[error("The episode is over after {steps} steps")]

@@ -49,25 +49,43 @@ impl Observation<'_> {
             .map(|(_, message)| *message)
     }
 
+    /// The features before the messages: arrivals, computation queue, transmission queue, radio, grant, claim,
+    /// exploitation, conflict.
+    pub(super) fn own_features(
+        [arrivals_bits, computation_bits, transmission_bits, radio_bps]: [f64; 4],
+        computation_limit_bits: f64,
+        step_s: f64,
+        parts: [f64; 2],
+        exploitation: f64,
+        conflict: bool,
+    ) -> [f32; OWN_FEATURES] {
+        [
+            narrow(arrivals_bits / step_s / Self::ARRIVALS_BPS),
+            narrow(computation_bits / computation_limit_bits),
+            narrow(transmission_bits / Self::TRANSMISSION_BITS),
+            narrow(radio_bps / Self::RADIO_BPS),
+            narrow(parts[0]),
+            narrow(parts[1]),
+            narrow(exploitation),
+            f32::from(u8::from(conflict)),
+        ]
+    }
+
     /// Writes the features of a network, all about 1 in size: arrivals, both queues, radio, grant, claim, exploitation,
     /// conflict, then the messages of the others one-hot. `out` must have [`Observation::features`] places; what does
     /// not fit is left out.
     pub fn write(&self, step_s: f64, total_hz: u64, messages: usize, out: &mut [f32]) {
         let total = total_hz as f64;
-        let own = [
-            self.arrivals_bits / step_s / Self::ARRIVALS_BPS,
-            self.computation_bits / self.computation_limit_bits,
-            self.transmission_bits / Self::TRANSMISSION_BITS,
-            self.radio_bps / Self::RADIO_BPS,
-            self.granted_hz as f64 / total,
-            self.claimed_hz as f64 / total,
+        let own = Self::own_features(
+            [self.arrivals_bits, self.computation_bits, self.transmission_bits, self.radio_bps],
+            self.computation_limit_bits,
+            step_s,
+            [self.granted_hz as f64 / total, self.claimed_hz as f64 / total],
             self.exploitation,
-            f64::from(u8::from(self.conflict)),
-        ];
+            self.conflict,
+        );
         out.fill(0.0);
-        for (place, feature) in out.iter_mut().zip(own) {
-            *place = narrow(feature);
-        }
+        out.iter_mut().zip(own).for_each(|(place, feature)| *place = feature);
         for (sender, message) in self.messages_of_others().enumerate() {
             if let Some(place) = out.get_mut(OWN_FEATURES + sender * messages + message) {
                 *place = 1.0;

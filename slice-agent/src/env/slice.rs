@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use rand_distr::{Distribution, StandardUniform};
-use rand_xoshiro::Xoshiro256PlusPlus;
-
 use super::config::{EnvConfig, EnvError, SliceSpec, TrafficModel};
+use super::physics::{Before, Fixed, Law};
 use crate::e2::{E2Meter, E2Sample};
-use crate::queue::{ComputationQueue, Passage, Queue, RadioChannel, TransmissionQueue, delay_s};
-use crate::traffic::ModulatedPoisson;
+use crate::math;
+use crate::queue::{ComputationQueue, Passage, Queue, RadioChannel, TransmissionQueue};
+use crate::random::Stream;
+use crate::traffic::{ModulatedPoisson, TrafficSpec};
 
 /// What a step does to a slice with a given grant.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -17,7 +17,7 @@ pub struct SliceForecast {
     pub transmission: Passage,
     /// Through the computation queue.
     pub computation: Passage,
-    /// CPU used, Hz; at most the grant.
+    /// Used of the shared resource, Hz; at most the grant.
     pub used_hz: f64,
     /// Used part of the grant, 0 to 1.
     pub exploitation: f64,
@@ -30,11 +30,11 @@ pub struct SliceForecast {
 /// What a step did to a slice.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct SliceOutcome {
-    /// CPU claimed, Hz.
+    /// Claimed of the shared resource, Hz.
     pub claimed_hz: u64,
-    /// CPU granted, Hz.
+    /// Granted of the shared resource, Hz.
     pub granted_hz: u64,
-    /// CPU used, Hz.
+    /// Used of the shared resource, Hz.
     pub used_hz: f64,
     /// Bits that arrived.
     pub arrived_bits: f64,
@@ -52,17 +52,38 @@ pub struct SliceOutcome {
     pub reward: f64,
 }
 
-#[derive(Debug, Clone)]
-enum Source {
-    Modulated { process: ModulatedPoisson, on: bool },
-    Trace { offset: usize, step: usize },
+/// Processes by their specification, so that many slices of one kind share their tables.
+#[derive(Debug, Default)]
+pub(super) struct Processes(Vec<(TrafficSpec, ModulatedPoisson)>);
+
+impl Processes {
+    pub(super) fn of(&mut self, spec: &SliceSpec, step_s: f64) -> Result<Option<ModulatedPoisson>, EnvError> {
+        let TrafficModel::Modulated(wanted) = &spec.traffic else { return Ok(None) };
+        if let Some((_, process)) = self.0.iter().find(|(known, _)| known == wanted) {
+            return Ok(Some(process.clone()));
+        }
+        let process = ModulatedPoisson::new(wanted, step_s);
+        let process = process.map_err(|source| EnvError::Traffic { class: spec.class, source })?;
+        self.0.push((*wanted, process.clone()));
+        Ok(Some(process))
+    }
 }
 
-/// The state of a slice before a step: what arrives and the radio's rate are already drawn.
+/// The state of a slice before a step: what arrives and the radio's efficiency are already drawn.
 #[derive(Debug, Clone)]
 pub(super) struct SliceState {
-    source: Source,
+    fixed: Fixed,
+    /// None replays a trace.
+    process: Option<ModulatedPoisson>,
+    on: bool,
+    /// Where the trace begins, and how far it has come.
+    offset: usize,
+    step: usize,
+    random: Stream,
+    drift_random: Stream,
+    drift: f64,
     channel: RadioChannel,
+    efficiency: f64,
     pub(super) transmission: TransmissionQueue,
     pub(super) computation: ComputationQueue,
     pub(super) arrivals_bits: f64,
@@ -72,113 +93,110 @@ pub(super) struct SliceState {
     pub(super) e2: E2Meter,
 }
 
+/// Streams of drift are apart from those of traffic and radio, so that a drift does not change these.
+pub(super) const DRIFT_LANES: usize = 1 << 31;
+
 impl SliceState {
+    /// Slice number `lane` of `spec` in the world of `seed`.
     pub(super) fn start(
         spec: &SliceSpec,
         config: &EnvConfig,
-        random: &mut Xoshiro256PlusPlus,
+        processes: &mut Processes,
+        seed: u64,
+        lane: usize,
     ) -> Result<SliceState, EnvError> {
-        let source = match &spec.traffic {
-            TrafficModel::Trace(_) => Source::Trace { offset: 0, step: 0 },
-            TrafficModel::Modulated(traffic) => {
-                let process = ModulatedPoisson::new(traffic, config.step_s);
-                let process = process.map_err(|source| EnvError::Traffic { class: spec.class, source })?;
-                Source::Modulated { process, on: false }
-            }
-        };
         let mut state = SliceState {
-            source,
-            channel: RadioChannel::start(random),
-            transmission: Queue::new(config.transmission_limit_bits),
-            computation: Queue::new(config.computation_limit_bits(spec)),
+            fixed: Fixed::new(config, spec),
+            process: processes.of(spec, config.step_s)?,
+            on: false,
+            offset: 0,
+            step: 0,
+            random: Stream::new(seed, lane),
+            drift_random: Stream::new(seed, lane + DRIFT_LANES),
+            drift: 0.0,
+            channel: RadioChannel::start(0),
+            efficiency: 0.0,
+            transmission: Queue::new(0.0),
+            computation: Queue::new(0.0),
             arrivals_bits: 0.0,
             radio_bps: 0.0,
             past: VecDeque::with_capacity(config.arrivals_delay_steps + 1),
             e2: E2Meter::new(config.e2_interval_steps),
         };
-        state.begin(spec, config, random);
+        state.restart(spec, config, seed, lane);
         Ok(state)
     }
 
     /// As [`SliceState::start`], in the memory that is there.
-    pub(super) fn restart(&mut self, spec: &SliceSpec, config: &EnvConfig, random: &mut Xoshiro256PlusPlus) {
-        self.channel = RadioChannel::start(random);
-        self.transmission = Queue::new(config.transmission_limit_bits);
-        self.computation = Queue::new(config.computation_limit_bits(spec));
-        self.e2 = E2Meter::new(config.e2_interval_steps);
-        self.begin(spec, config, random);
-    }
-
-    fn begin(&mut self, spec: &SliceSpec, config: &EnvConfig, random: &mut Xoshiro256PlusPlus) {
-        match &mut self.source {
-            Source::Modulated { process, on } => *on = process.start(random),
-            Source::Trace { offset, step } => {
-                *step = 0;
-                *offset = any_index(random);
-            }
+    pub(super) fn restart(&mut self, spec: &SliceSpec, config: &EnvConfig, seed: u64, lane: usize) {
+        self.random = Stream::new(seed, lane);
+        let first = self.random.next();
+        self.on = self.process.as_ref().is_some_and(|process| process.start(first));
+        self.offset = usize::try_from(first).unwrap_or(0);
+        self.step = 0;
+        self.channel = RadioChannel::start(self.random.next());
+        if config.cpu_drift.deviation > 0.0 {
+            self.drift_random = Stream::new(seed, lane + DRIFT_LANES);
+            self.drift = math::normal(self.drift_random.next());
         }
+        self.transmission = Queue::new(self.fixed.transmission_limit);
+        self.computation = Queue::new(self.fixed.computation_limit);
+        self.e2 = E2Meter::new(config.e2_interval_steps);
         self.past.clear();
         self.arrivals_bits = 0.0;
-        self.draw(spec, config, random);
+        self.draw(spec, config);
     }
 
     /// Draws arrivals and radio of the next step.
-    pub(super) fn draw(&mut self, spec: &SliceSpec, config: &EnvConfig, random: &mut Xoshiro256PlusPlus) {
+    pub(super) fn draw(&mut self, spec: &SliceSpec, config: &EnvConfig) {
         if config.arrivals_delay_steps > 0 {
             if self.past.len() == config.arrivals_delay_steps {
                 self.past.pop_front();
             }
             self.past.push_back(self.arrivals_bits);
         }
-        self.arrivals_bits = match (&mut self.source, &spec.traffic) {
-            (Source::Modulated { process, on }, _) => process.step(on, random),
-            (Source::Trace { offset, step }, TrafficModel::Trace(trace)) => {
-                *step += 1;
-                trace.at(*step - 1, *offset)
-            }
-            (Source::Trace { .. }, TrafficModel::Modulated(_)) => 0.0,
+        let draws = [self.random.next(), self.random.next()];
+        self.arrivals_bits = match (&self.process, &spec.traffic) {
+            (Some(process), _) => process.step(&mut self.on, draws),
+            (None, TrafficModel::Trace(trace)) => trace.at(self.step, self.offset),
+            (None, TrafficModel::Modulated(_)) => 0.0,
         };
-        self.channel.step(random);
-        self.radio_bps = self.channel.rate_bps(spec.bandwidth_hz);
+        self.step += 1;
+        self.channel.step(self.random.next());
+        self.efficiency = self.channel.efficiency();
+        self.radio_bps = self.efficiency * self.fixed.bandwidth_hz;
+        if config.cpu_drift.deviation > 0.0 {
+            self.drift = config.cpu_drift.next(self.drift, self.drift_random.next());
+        }
     }
 
     /// The arrivals that an agent may see; none before the first one that is old enough.
     pub(super) fn seen_arrivals(&self, config: &EnvConfig) -> f64 {
         match config.arrivals_delay_steps {
+            _ if config.hidden_demand => 0.0,
             0 => self.arrivals_bits,
             delay if self.past.len() == delay => self.past.front().copied().unwrap_or(0.0),
             _ => 0.0,
         }
     }
 
-    fn transmission(&self, config: &EnvConfig) -> Passage {
-        self.transmission.passage(self.arrivals_bits, self.radio_bps * config.step_s)
+    fn before(&self, config: &EnvConfig) -> Before {
+        Before {
+            transmission_bits: self.transmission.bits(),
+            computation_bits: self.computation.bits(),
+            arrivals_bits: self.arrivals_bits,
+            efficiency: self.efficiency,
+            drift: config.cpu_drift.factor(self.drift),
+        }
     }
 
-    /// CPU that could be used in this step, Hz.
+    /// Of the shared resource what could be used in this step, Hz.
     pub(super) fn demand_hz(&self, config: &EnvConfig) -> u64 {
-        let sent = self.transmission(config).sent;
-        let kappa = config.cpu.kappa(sent / config.step_s);
-        whole_hz((self.computation.bits() + sent) * kappa / config.step_s)
+        whole_hz(Law::new(config).demand_hz(&self.fixed, &self.before(config)))
     }
 
     pub(super) fn forecast(&self, config: &EnvConfig, granted_hz: u64) -> SliceForecast {
-        let granted = granted_hz as f64;
-        let transmission = self.transmission(config);
-        let kappa = config.cpu.kappa(transmission.sent / config.step_s);
-        let capacity = granted * config.step_s / kappa;
-        let computation = self.computation.passage(transmission.sent, capacity);
-        let exploitation = if capacity > 0.0 { (computation.sent / capacity).min(1.0) } else { 1.0 };
-        let radio_s = delay_s(transmission.waiting, self.radio_bps);
-        let edge_s = delay_s(computation.waiting * kappa, granted);
-        SliceForecast {
-            transmission,
-            computation,
-            used_hz: exploitation * granted,
-            exploitation,
-            radio_latency_ms: 1e3 * radio_s,
-            latency_ms: (1e3 * (radio_s + edge_s)).min(config.latency_cap_ms),
-        }
+        Law::new(config).pass(&self.fixed, &self.before(config), granted_hz as f64)
     }
 
     pub(super) fn commit(&mut self, forecast: &SliceForecast, config: &EnvConfig) {
@@ -196,12 +214,6 @@ impl SliceState {
     }
 }
 
-/// An index for [`crate::traffic::TrafficTrace::at`], which takes it modulo the trace.
-fn any_index(random: &mut Xoshiro256PlusPlus) -> usize {
-    let index: u32 = StandardUniform.sample(random);
-    usize::try_from(index).unwrap_or(0)
-}
-
 /// Up to a whole Hz, so that a grant of it serves everything.
 #[allow(
     clippy::cast_possible_truncation,
@@ -209,5 +221,5 @@ fn any_index(random: &mut Xoshiro256PlusPlus) -> usize {
     reason = "not negative; a huge one saturates"
 )]
 fn whole_hz(hz: f64) -> u64 {
-    hz.ceil() as u64
+    hz as u64
 }

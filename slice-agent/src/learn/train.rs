@@ -155,11 +155,13 @@ fn learn_episode(
 
 fn act(method: Method, env: &SliceEnv, slice: usize, learner: &mut Learner, features: &[Vec<f32>]) -> Action {
     let (level, learnt) = learner.decide(&features[slice]);
-    let spec = &env.config().slices[slice];
+    let config = env.config();
     let message = match method {
         Method::Step => learnt,
         Method::Madrl => 0,
-        Method::Predefined => Code::of(spec.claim_hz(level), spec.share_hz).message(),
+        Method::Predefined => {
+            Code::of(config.claim_hz(slice, level), config.slices[slice].share_hz).message()
+        }
     };
     Action { level, message }
 }

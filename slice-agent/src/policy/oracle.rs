@@ -50,7 +50,7 @@ impl Oracle {
     fn look(&mut self, env: &SliceEnv) {
         let weights = &env.config().reward;
         let reward = |slice, level| {
-            let forecast = env.forecast(slice, env.config().slices[slice].claim_hz(level));
+            let forecast = env.forecast(slice, env.config().claim_hz(slice, level));
             let (latency_ms, exploitation) = (forecast.latency_ms, forecast.exploitation);
             weights.reward(&Experience { latency_ms, in_conflict: false, exploitation })
         };

@@ -4,6 +4,7 @@
 //! rules hold for every function here: a wait releases the interpreter's lock and can be ended by Ctrl-C; an error is
 //! one of `aivirt.exceptions`; arrays are read and written where they are.
 
+mod arrays;
 mod board;
 mod client;
 mod console;

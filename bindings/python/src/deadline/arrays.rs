@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArrayMethods};
+use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
+use crate::arrays;
 use crate::errors::invalid;
 
 /// Nanoseconds; what is beyond 64 bits (292 years) is the most that they hold.
@@ -20,30 +21,15 @@ pub(super) fn times<'py>(
     PyArray1::from_vec(py, times.into_iter().map(ns).collect())
 }
 
-/// A contiguous view of an array of int64 nanoseconds, none below zero.
-pub(super) fn nanoseconds<'a>(
-    py: Python<'_>,
+/// An array of int64 nanoseconds, none below zero; of a certain length if one is given.
+pub(super) fn nanoseconds<'py>(
     name: &str,
-    array: &'a PyReadonlyArray1<'_, i64>,
-) -> PyResult<&'a [i64]> {
-    let slice = array.as_slice().map_err(|_| invalid(py, &format!("{name} must be contiguous")))?;
-    match slice.iter().position(|ns| *ns < 0) {
-        None => Ok(slice),
-        Some(index) => Err(invalid(py, &format!("{name}[{index}] is {} ns, below zero", slice[index]))),
+    array: &Bound<'py, PyAny>,
+    length: Option<usize>,
+) -> PyResult<PyReadonlyArray1<'py, i64>> {
+    let times: PyReadonlyArray1<'py, i64> = arrays::readable(name, array, &[length])?;
+    match times.as_slice()?.iter().enumerate().find(|(_, ns)| **ns < 0) {
+        None => Ok(times),
+        Some((index, ns)) => Err(invalid(array.py(), &format!("{name}[{index}] is {ns} ns, below zero"))),
     }
-}
-
-/// Arrays that belong together must be of one length.
-pub(super) fn same_length(
-    py: Python<'_>,
-    (name, array): (&str, &PyReadonlyArray1<'_, i64>),
-    (other_name, other): (&str, &PyReadonlyArray1<'_, i64>),
-) -> PyResult<()> {
-    if array.len() == other.len() {
-        return Ok(());
-    }
-    Err(invalid(
-        py,
-        &format!("{name} has {} samples and {other_name} {}", array.len(), other.len()),
-    ))
 }

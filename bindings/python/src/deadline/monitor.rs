@@ -152,7 +152,10 @@ fn target(py: Python<'_>, kind: &str, value: TargetArgument) -> PyResult<Target>
         ("tid", TargetArgument::Number(tid)) => Ok(Target::Thread(Tid(tid))),
         ("pid", TargetArgument::Number(pid)) => Ok(Target::Process(pid)),
         ("cgroup", TargetArgument::Path(path)) => Ok(Target::Cgroup(path)),
-        _ => Err(invalid(py, "A target is a tid or a pid, which are numbers, or a cgroup, which is a directory")),
+        _ => Err(invalid(
+            py,
+            "A target is a tid or a pid, which are numbers, or a cgroup, which is a directory",
+        )),
     }
 }
 
@@ -171,7 +174,10 @@ impl Monitor {
         let period = initial.period();
         let sampling = sampling_ns.map_or_else(|| config.sampling(period), Duration::from_nanos);
         if sampling < period {
-            return Err(invalid(py, &format!("A sampling time of {sampling:?} is below the period of {period:?}")));
+            return Err(invalid(
+                py,
+                &format!("A sampling time of {sampling:?} is below the period of {period:?}"),
+            ));
         }
         let capacity = super::machine().capacity();
         let options = Options { config, initial, capacity, procfs: PathBuf::from("/proc") };
@@ -216,7 +222,9 @@ impl Monitor {
         py.detach(|| {
             self.stop_runner();
             let monitor = self.watch().monitor.take();
-            monitor.map(|mut monitor| monitor.release().iter().map(|error| chain(error)).collect()).unwrap_or_default()
+            monitor
+                .map(|mut monitor| monitor.release().iter().map(|error| chain(error)).collect())
+                .unwrap_or_default()
         })
     }
 

@@ -8,11 +8,11 @@ use deadline_monitor::budget::{
     Bandwidth, Policy as Algorithm, PolicyConfig, PolicyKind, Ratio, Request, ReservationParams, Sample,
     compress,
 };
-use numpy::{PyArray1, PyReadonlyArray1};
+use numpy::PyArray1;
 use pyo3::prelude::*;
 use vman_core::ErrorKind;
 
-use super::arrays::{nanoseconds, same_length};
+use super::arrays::nanoseconds;
 use super::refusal;
 use crate::errors::{invalid, of_kind};
 
@@ -98,11 +98,7 @@ impl Parameters {
 }
 
 /// A fraction as Python gives it, to the millionth.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the range is checked before"
-)]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked before")]
 fn ratio(py: Python<'_>, name: &str, value: f64) -> PyResult<Ratio> {
     const MOST: f64 = 4_000.0;
     if (0.0..=MOST).contains(&value) {
@@ -154,18 +150,15 @@ impl Policy {
     fn run<'py>(
         &self,
         py: Python<'py>,
-        executed_ns: PyReadonlyArray1<'py, i64>,
+        executed_ns: &Bound<'py, PyAny>,
         interval_ns: u64,
-        throttled_ns: Option<PyReadonlyArray1<'py, i64>>,
+        throttled_ns: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
-        let executed = nanoseconds(py, "executed_ns", &executed_ns)?;
-        let throttled = match &throttled_ns {
-            None => None,
-            Some(array) => {
-                same_length(py, ("throttled_ns", array), ("executed_ns", &executed_ns))?;
-                Some(nanoseconds(py, "throttled_ns", array)?)
-            }
-        };
+        let executed = nanoseconds("executed_ns", executed_ns, None)?;
+        let executed = executed.as_slice()?;
+        let length = Some(executed.len());
+        let throttled = throttled_ns.map(|array| nanoseconds("throttled_ns", array, length)).transpose()?;
+        let throttled = throttled.as_ref().map(|array| array.as_slice()).transpose()?;
         let budgets = py.detach(|| {
             let mut algorithm = self.algorithm();
             let mut step = |index: usize| {
@@ -226,11 +219,7 @@ fn share_bandwidth(py: Python<'_>, requests: Vec<(f64, f64, u32)>, available: f6
 }
 
 /// CPUs in the kernel's fixed point.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the range is checked before"
-)]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked before")]
 fn units(py: Python<'_>, name: &str, cpus: f64) -> PyResult<Bandwidth> {
     const MOST: f64 = 1e6;
     if (0.0..=MOST).contains(&cpus) {

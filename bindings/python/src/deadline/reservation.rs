@@ -91,6 +91,10 @@ fn scheduling(py: Python<'_>, tid: u32) -> PyResult<(String, u64, u64, u64)> {
         SchedPolicy::Deadline => "SCHED_DEADLINE".to_owned(),
         SchedPolicy::Unknown(number) => number.to_string(),
     };
+    if !attr.is_deadline() {
+        // Recent kernels tell the time slice of other policies in the same place.
+        return Ok((policy, 0, 0, 0));
+    }
     Ok((policy, attr.runtime_ns, attr.deadline_ns, attr.period_ns))
 }
 

@@ -4,6 +4,12 @@ from collections.abc import Callable
 from os import PathLike
 from typing import Any, Final, final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from .deadline import PolicyConfig
+from .slices.config import EnvConfig
+
 __version__: Final[str]
 DEFAULT_SOCKET: Final[str]
 HAS_SIMULATOR: Final[bool]
@@ -54,3 +60,182 @@ class SimBoard:
     def unplug(self) -> None: ...
     @property
     def serving(self) -> bool: ...
+
+# -- deadline ----------------------------------------------------------------------------------------------------------
+
+POLICY_KINDS: Final[list[str]]
+OUTCOMES: Final[list[str]]
+
+@final
+class Decision:
+    """What a policy wants for the next sampling period."""
+
+    @property
+    def runtime_ns(self) -> int:
+        """Budget Q for each period, in nanoseconds."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether it differs from the budget in force."""
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the task wanted more than it got."""
+
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Policy:
+    """A policy with its memory; may be shared by threads."""
+
+    def __new__(cls, parameters: PolicyConfig) -> Policy: ...
+    def step(self, executed_ns: int, interval_ns: int, throttled_ns: int | None = None) -> Decision:
+        """Takes what was measured over the last sampling period, and decides the next budget.
+
+        Args:
+            executed_ns: CPU time used.
+            interval_ns: time between this reading and the one before.
+            throttled_ns: time spent runnable without running; ``None`` if it is not known.
+        """
+
+    def run(
+        self, executed_ns: NDArray[np.int64], interval_ns: int, throttled_ns: NDArray[np.int64] | None = None
+    ) -> NDArray[np.int64]:
+        """A step for each sample, without the interpreter's lock.
+
+        Args:
+            executed_ns: CPU time of each sample. Shape ``(samples,)``.
+            interval_ns: time between two samples.
+            throttled_ns: time throttled of each sample, same shape.
+
+        Returns:
+            The budget after each sample, in nanoseconds. Shape ``(samples,)``.
+
+        Raises:
+            InvalidArgumentError: type or shape are wrong, or a time is below zero; nothing has happened then.
+        """
+
+    def granted(self, runtime_ns: int) -> None:
+        """Tells the budget that is really in force, when the kernel gave another than was asked."""
+
+    @property
+    def kind(self) -> str:
+        """Its name."""
+
+    @property
+    def period_ns(self) -> int:
+        """P, in nanoseconds."""
+
+    @property
+    def sampling_ns(self) -> int:
+        """T, the time between two samples that it is known to work with, in nanoseconds."""
+
+    @property
+    def reclaims(self) -> bool:
+        """Whether the kernel should lend its tasks unused bandwidth."""
+
+    @property
+    def bounds_ns(self) -> tuple[int, int]:
+        """The least and the largest budget, in nanoseconds."""
+
+def share_bandwidth(requests: list[tuple[float, float, int]], available: float) -> list[float]: ...
+def simulate(
+    parameters: PolicyConfig, load: str | int, length_ns: int, sampling_ns: int | None
+) -> dict[str, Any]: ...
+def load_work(load: str | int, period_ns: int, count: int) -> NDArray[np.int64]: ...
+def scheduling(tid: int) -> tuple[str, int, int, int]: ...
+def machine_capacity() -> tuple[int, float]: ...
+@final
+class Reservation:
+    def __new__(
+        cls, tid: int, runtime_ns: int, period_ns: int, deadline_ns: int | None, reclaim: bool
+    ) -> Reservation: ...
+    def release(self) -> bool: ...
+    @property
+    def tid(self) -> int: ...
+    @property
+    def bandwidth(self) -> float: ...
+    @property
+    def active(self) -> bool: ...
+
+@final
+class Monitor:
+    def __new__(
+        cls, kind: str, value: int | str, parameters: PolicyConfig, sampling_ns: int | None
+    ) -> Monitor: ...
+    def tick(self) -> int: ...
+    def start(self, realtime: bool) -> None: ...
+    def stop(self) -> None: ...
+    def release(self) -> list[str]: ...
+    def samples(self) -> dict[str, Any]: ...
+    @property
+    def running(self) -> bool: ...
+    @property
+    def reserved(self) -> int: ...
+    @property
+    def ended(self) -> str | None: ...
+    @property
+    def sampling_ns(self) -> int: ...
+
+# -- slices ------------------------------------------------------------------------------------------------------------
+
+LEVELS: Final[int]
+LEVELS_PERCENT: Final[list[int]]
+OWN_FEATURES: Final[int]
+FIGURES: Final[list[str]]
+POLICY_NAMES: Final[list[str]]
+
+def resolve_config(parameters: EnvConfig) -> dict[str, Any]: ...
+def read_trace(
+    path: str | PathLike[str], step_s: float, offsets: list[int], mean_bps: float | None
+) -> NDArray[np.float64]: ...
+@final
+class SliceEnv:
+    def __new__(cls, parameters: EnvConfig, seed: int) -> SliceEnv: ...
+    def reset(self, seed: int) -> None: ...
+    def step(self, actions: NDArray[np.int64]) -> tuple[bool, int, bool]: ...
+    def observe(self, out: NDArray[np.float32]) -> None: ...
+    def outcomes(self) -> dict[str, NDArray[np.float64]]: ...
+    def rewards(self) -> list[float]: ...
+    def action_mask(self, slice: int) -> list[bool]: ...
+    def demand_hz(self, slice: int) -> int: ...
+    def e2_report(self, slice: int) -> dict[str, Any] | None: ...
+    @property
+    def slices(self) -> int: ...
+    @property
+    def features(self) -> int: ...
+    @property
+    def messages(self) -> int: ...
+    @property
+    def episode_steps(self) -> int: ...
+
+@final
+class BatchedSliceEnv:
+    def __new__(cls, parameters: EnvConfig, seeds: NDArray[np.uint64]) -> BatchedSliceEnv: ...
+    def reset(self, seeds: NDArray[np.uint64], observations: NDArray[np.float32]) -> None: ...
+    def step(
+        self,
+        actions: NDArray[Any],
+        observations: NDArray[np.float32],
+        rewards: NDArray[np.float32],
+        conflicts: NDArray[np.bool_],
+    ) -> tuple[int, int, bool]: ...
+    def column(self, name: str, out: NDArray[np.float32]) -> None: ...
+    @property
+    def envs(self) -> int: ...
+    @property
+    def slices(self) -> int: ...
+    @property
+    def features(self) -> int: ...
+    @property
+    def messages(self) -> int: ...
+    @property
+    def episode_steps(self) -> int: ...
+
+@final
+class Team:
+    def __new__(cls, name: str, parameters: EnvConfig) -> Team: ...
+    def begin(self, seed: int) -> None: ...
+    def decide(self, env: SliceEnv, out: NDArray[np.int64]) -> None: ...

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use slice_agent::env::{EnvConfig, PreemptionRule, Resource, SliceSpec, TrafficModel};
+use slice_agent::env::{EnvConfig, PreemptionRule, Resource, SliceEnv, SliceSpec, TrafficModel};
 use slice_agent::traffic::{SliceClass, TrafficSpec, TrafficTrace};
 
 use super::refusal;
@@ -148,6 +148,8 @@ fn class(py: Python<'_>, name: &str) -> PyResult<SliceClass> {
 #[pyfunction]
 fn resolve_config<'py>(py: Python<'py>, parameters: Parameters<'py>) -> PyResult<Bound<'py, PyDict>> {
     let config = parameters.config(py)?;
+    // Whether the traffic can be is known when it is made.
+    SliceEnv::new(config.clone(), 0).map_err(|error| refusal::env(py, &error))?;
     let told = PyDict::new(py);
     let slices = PyList::empty(py);
     for slice in &config.slices {

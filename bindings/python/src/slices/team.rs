@@ -39,9 +39,6 @@ impl Team {
 
     /// Writes level and message for each slice of `env`.
     fn decide(&self, py: Python<'_>, env: &SliceEnv, out: &Bound<'_, PyAny>) -> PyResult<()> {
-        let mut out: PyReadwriteArray2<'_, i64> =
-            arrays::writable("out", out, &[Some(self.slices), Some(2)])?;
-        let out = out.as_slice_mut()?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (team, actions) = &mut *state;
         let decided = env.with(|env| {
@@ -57,6 +54,9 @@ impl Team {
                 &format!("The team is for {} slices, the environment has others", self.slices),
             ));
         }
+        let mut out: PyReadwriteArray2<'_, i64> =
+            arrays::writable("out", out, &[Some(self.slices), Some(2)])?;
+        let out = out.as_slice_mut()?;
         let index = |index: usize| i64::try_from(index).unwrap_or(i64::MAX);
         for (place, action) in out.chunks_exact_mut(2).zip(actions) {
             place.copy_from_slice(&[index(action.level), index(action.message)]);

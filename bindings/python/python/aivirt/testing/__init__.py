@@ -120,8 +120,8 @@ class SimBoard:
         self._native.unplug()
 
     def close(self) -> None:
-        """Stops the daemon and removes its files. Doing it twice does no harm."""
-        self._native.stop(True)
+        """Stops the daemon at once and removes its files. Doing it twice does no harm."""
+        self._native.stop(False)
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def __enter__(self) -> SimBoard:

@@ -6,9 +6,10 @@ use std::hint::black_box;
 
 use nix::time::{ClockId, clock_gettime};
 use slice_agent::arbiter::{Arbiter, Claim};
-use slice_agent::env::{Action, EnvConfig, PreemptionRule, SliceEnv};
+use slice_agent::env::{Action, BatchEnv, EnvConfig, PreemptionRule, SliceEnv};
 
 const EPISODES: u64 = 20_000;
+const BATCHES: u32 = 200;
 const ROUNDS: u64 = 2_000_000;
 
 fn seconds() -> f64 {
@@ -33,6 +34,23 @@ fn steps_per_second(count: usize, episodes: u64) -> f64 {
     steps / (seconds() - begin)
 }
 
+/// Environment steps a second of a batch with three slices each.
+fn batched_steps_per_second(rule: PreemptionRule, arbiter: bool) -> f64 {
+    const ENVS: usize = 256;
+    let config = EnvConfig { arbiter, ..EnvConfig::source_document(rule) };
+    let steps = f64::from(config.episode_steps) * ENVS as f64 * f64::from(BATCHES);
+    let seeds: Vec<u64> = (0..).take(ENVS).collect();
+    let mut envs = BatchEnv::new(config, &seeds).expect("the defaults hold");
+    let actions: Vec<u8> = (0u8..5).cycle().flat_map(|level| [level, 0]).take(ENVS * 6).collect();
+    let begin = seconds();
+    for _ in 0..BATCHES {
+        envs.reset(&seeds).expect("there is a seed for each");
+        while !envs.step(&actions).expect("the episodes go on").done {}
+        black_box(envs.conflicts());
+    }
+    steps / (seconds() - begin)
+}
+
 fn rounds_per_second() -> f64 {
     let mut arbiter = Arbiter::new();
     let claims = [Claim::of(5), Claim::of(22), Claim::of(20)];
@@ -51,5 +69,13 @@ fn main() {
     println!("BENCH env/slice-step-3-slices {:.1} ns", 1e9 / three / 3.0);
     let thousand = steps_per_second(1_000, EPISODES / 400);
     println!("BENCH env/slice-step-1000-slices {:.1} ns", 1e9 / thousand / 1_000.0);
+    println!(
+        "BENCH env/batched-steps-rule-a {:.3} Msteps/s vs env/steps-3-slices",
+        batched_steps_per_second(PreemptionRule::Claims, false) / 1e6
+    );
+    println!(
+        "BENCH env/batched-steps-rule-b-arbiter {:.3} Msteps/s vs env/steps-3-slices",
+        batched_steps_per_second(PreemptionRule::WorkConserving, true) / 1e6
+    );
     println!("BENCH arbiter/round-3-slices {:.1} ns", 1e9 / rounds_per_second());
 }

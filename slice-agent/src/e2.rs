@@ -55,27 +55,27 @@ impl E2Meter {
         self.last.as_ref()
     }
 
-    /// Adds a step of `step_s` seconds.
+    /// Adds a step of `step_s` seconds. Until the interval is full, sums stand where the report has means.
     pub fn add(&mut self, sample: &E2Sample, step_s: f64) {
         let sums = &mut self.sums;
         sums.steps += 1;
-        sums.throughput_kbps += sample.sent_bits / step_s / 1e3;
+        sums.throughput_kbps += sample.sent_bits;
         sums.arrived_bits += sample.arrived_bits;
         sums.dropped_bits += sample.dropped_bits;
         sums.radio_used_percent += 100.0 * sample.sent_bits / sample.capacity_bits;
         sums.delay_ms += sample.delay_ms;
         sums.snr_db += sample.snr_db;
         if sums.steps == self.interval_steps {
-            self.last = Some(means(sums));
+            self.last = Some(means(sums, step_s));
             self.sums = E2Report::default();
         }
     }
 }
 
-fn means(sums: &E2Report) -> E2Report {
+fn means(sums: &E2Report, step_s: f64) -> E2Report {
     let steps = f64::from(sums.steps);
     E2Report {
-        throughput_kbps: sums.throughput_kbps / steps,
+        throughput_kbps: sums.throughput_kbps / (steps * step_s) / 1e3,
         radio_used_percent: sums.radio_used_percent / steps,
         delay_ms: sums.delay_ms / steps,
         snr_db: sums.snr_db / steps,

@@ -48,6 +48,8 @@ pub struct Step {
 pub struct SliceEnv {
     config: EnvConfig,
     shares: Vec<u64>,
+    /// By slice and level, Hz.
+    grid: Vec<[u64; LEVELS]>,
     slices: Vec<SliceState>,
     arbiter: Arbiter,
     step: u32,
@@ -71,6 +73,9 @@ impl SliceEnv {
         let slices = config.slices.iter().enumerate().map(start).collect::<Result<_, _>>()?;
         Ok(SliceEnv {
             shares: config.slices.iter().map(|slice| slice.share_hz).collect(),
+            grid: (0..count)
+                .map(|slice| std::array::from_fn(|level| config.claim_hz(slice, level)))
+                .collect(),
             slices,
             arbiter: Arbiter::new(),
             step: 0,
@@ -156,7 +161,7 @@ impl SliceEnv {
     /// # Panics
     /// There is no such slice or level.
     pub fn claim(&self, slice: usize, level: usize) -> Claim {
-        let amount = self.config.claim_hz(slice, level);
+        let amount = self.grid[slice][level];
         match self.config.rule {
             PreemptionRule::Claims => Claim::of(amount),
             PreemptionRule::WorkConserving => Claim { amount, demand: self.demand_hz(slice) },

@@ -7,8 +7,10 @@
 pub mod dense;
 mod learner;
 pub mod network;
+pub mod noise;
+mod product;
 pub mod replay;
 mod train;
 
 pub use learner::{Learner, Settings};
-pub use train::{LearntEpisode, Method, Training, train};
+pub use train::{LearntEpisode, Method, Trained, Training, train};

@@ -73,51 +73,70 @@ pub fn delay_s(bits: f64, rate: f64) -> f64 {
 /// The radio of a slice (PHY and MAC): SNR as a first-order autoregressive process, rate by Shannon with a ceiling.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct RadioChannel {
-    z: f64,
+    z: f32,
 }
 
 impl RadioChannel {
     /// Mean SNR, dB.
-    pub const MEAN_SNR_DB: f64 = 18.0;
+    pub const MEAN_SNR_DB: f32 = 18.0;
     /// Standard deviation of the SNR, dB.
-    pub const SNR_DEVIATION_DB: f64 = 4.0;
+    pub const SNR_DEVIATION_DB: f32 = 4.0;
     /// Correlation of one step's SNR with the one before.
-    pub const CORRELATION: f64 = 0.95;
+    pub const CORRELATION: f32 = 0.95;
     /// Spectral efficiency of the best modulation and coding, bit/s/Hz.
-    pub const CEILING: f64 = 5.55;
+    pub const CEILING: f32 = 5.55;
 
     /// A channel in its stationary law, for these random bits.
     #[inline(always)]
     pub fn start(random: u32) -> RadioChannel {
-        RadioChannel { z: math::normal(random) }
+        RadioChannel { z: math::normalf(random) }
     }
 
     /// Goes one step further, for these random bits.
     #[inline(always)]
     pub fn step(&mut self, random: u32) {
+        self.move_by(math::normalf(random));
+    }
+
+    /// Goes one step further by `noise`, a standard normal number.
+    #[inline(always)]
+    pub(crate) fn move_by(&mut self, noise: f32) {
         // sqrt(1 - CORRELATION^2)
-        const INNOVATION: f64 = 0.312_249_899_919_919_9;
-        self.z = RadioChannel::CORRELATION * self.z + INNOVATION * math::normal(random);
+        const INNOVATION: f32 = 0.312_249_9;
+        self.z = RadioChannel::CORRELATION * self.z + INNOVATION * noise;
     }
 
     /// SNR, dB.
     #[inline(always)]
     pub fn snr_db(&self) -> f64 {
+        f64::from(self.snr())
+    }
+
+    #[inline(always)]
+    fn snr(&self) -> f32 {
         RadioChannel::MEAN_SNR_DB + RadioChannel::SNR_DEVIATION_DB * self.z
     }
 
-    /// Spectral efficiency, bit/s/Hz; above 0.
+    /// Spectral efficiency, bit/s/Hz; above 0. In single precision, as it is a rough quantity that takes much time.
     #[inline(always)]
-    pub fn efficiency(&self) -> f64 {
-        const LN_10_OVER_10: f64 = std::f64::consts::LN_10 / 10.0;
-        let snr = math::exp(self.snr_db() * LN_10_OVER_10);
-        (math::ln(1.0 + snr) * std::f64::consts::LOG2_E).min(RadioChannel::CEILING)
+    pub fn efficiency(&self) -> f32 {
+        /// From here on the ceiling holds, with room for rounding.
+        const CEILING_FROM_DB: f32 = 16.62;
+        if self.snr() > CEILING_FROM_DB { RadioChannel::CEILING } else { self.efficiency_in_loop() }
+    }
+
+    /// The same to the last bit, without a branch: for loops.
+    #[inline(always)]
+    pub(crate) fn efficiency_in_loop(&self) -> f32 {
+        const LN_10_OVER_10: f32 = std::f32::consts::LN_10 / 10.0;
+        let ratio = math::expf(self.snr() * LN_10_OVER_10);
+        (math::lnf(1.0 + ratio) * std::f32::consts::LOG2_E).min(RadioChannel::CEILING)
     }
 
     /// Rate over `bandwidth_hz`, bit/s; above 0.
     #[inline(always)]
     pub fn rate_bps(&self, bandwidth_hz: f64) -> f64 {
-        bandwidth_hz * self.efficiency()
+        bandwidth_hz * f64::from(self.efficiency())
     }
 }
 
@@ -169,10 +188,21 @@ mod tests {
     }
 
     #[test]
+    fn the_ceiling_begins_at_the_same_bit_with_and_without_a_branch() {
+        for step in -4_000i16..4_000 {
+            let channel = RadioChannel { z: f32::from(step) / 1e3 };
+            assert_eq!(channel.efficiency().to_bits(), channel.efficiency_in_loop().to_bits());
+        }
+    }
+
+    #[test]
     fn the_rate_follows_shannon_up_to_the_ceiling() {
-        let at_0_db = RadioChannel { z: -RadioChannel::MEAN_SNR_DB / RadioChannel::SNR_DEVIATION_DB };
-        assert!((at_0_db.rate_bps(20e6) - 20e6).abs() < 1.0);
-        assert_eq!(RadioChannel { z: 9.0 }.rate_bps(10e6), 10e6 * RadioChannel::CEILING);
+        let at_0_db = RadioChannel { z: -4.5 };
+        assert_eq!(at_0_db.snr_db(), 0.0);
+        assert!((at_0_db.rate_bps(20e6) - 20e6).abs() < 5.0);
+        assert_eq!(RadioChannel { z: 5.0 }.rate_bps(10e6), 10e6 * f64::from(RadioChannel::CEILING));
+        let found = f64::from(RadioChannel { z: -1.0 }.efficiency());
+        assert!((found - (1.0 + 10f64.powf(1.4)).log2()).abs() < 1e-6);
     }
 
     proptest! {

@@ -28,7 +28,20 @@ impl RewardWeights {
     /// exp(-latency / scale) - conflict - idle (1 - exploitation).
     #[inline(always)]
     pub fn reward(&self, experience: &Experience) -> f64 {
-        let latency = math::exp(-experience.latency_ms / self.latency_scale_ms);
+        if experience.latency_ms == 0.0 {
+            return self.with_latency(1.0, experience);
+        }
+        self.reward_in_loop(experience)
+    }
+
+    /// The same to the last bit, without a branch: for loops.
+    #[inline(always)]
+    pub(crate) fn reward_in_loop(&self, experience: &Experience) -> f64 {
+        self.with_latency(math::exp(-experience.latency_ms / self.latency_scale_ms), experience)
+    }
+
+    #[inline(always)]
+    fn with_latency(&self, latency: f64, experience: &Experience) -> f64 {
         let conflict = if experience.in_conflict { self.conflict } else { 0.0 };
         latency - conflict - self.idle * (1.0 - experience.exploitation)
     }

@@ -36,15 +36,15 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// It is missing, of another type or shape, or holds a number that is not finite.
-    pub fn tensor<T: Number + Into<f64> + Finite>(
+    pub fn tensor<T: Number>(
         &mut self,
         name: &str,
         shape: &[usize],
         values: &mut [T],
     ) -> Result<(), CheckpointError> {
         let found: Vec<T> = self.shaped(name, shape)?;
-        if let Some(value) = found.iter().find(|value| !value.is_finite_number()) {
-            return Err(self.bad(name, (*value).into(), "finite"));
+        if let Some(value) = found.iter().find(|value| !value.is_finite()) {
+            return Err(self.bad(name, value, "finite"));
         }
         values.copy_from_slice(&found);
         Ok(())
@@ -125,23 +125,5 @@ impl<'a> Reader<'a> {
             found: tensor.outline(),
             wanted: wanted.to_owned(),
         }
-    }
-}
-
-/// A floating-point number.
-pub trait Finite {
-    /// Whether it is neither infinite nor NaN.
-    fn is_finite_number(&self) -> bool;
-}
-
-impl Finite for f32 {
-    fn is_finite_number(&self) -> bool {
-        self.is_finite()
-    }
-}
-
-impl Finite for f64 {
-    fn is_finite_number(&self) -> bool {
-        self.is_finite()
     }
 }

@@ -62,7 +62,7 @@ mod sealed {
 }
 
 /// A number that a tensor can hold.
-pub trait Number: Copy + Default + sealed::Sealed {
+pub trait Number: Copy + Default + std::fmt::Display + sealed::Sealed {
     /// Its type in the file.
     #[doc(hidden)]
     const DTYPE: safetensors::Dtype;
@@ -74,10 +74,14 @@ pub trait Number: Copy + Default + sealed::Sealed {
     /// The number of `bytes`; zero if their count is wrong.
     #[doc(hidden)]
     fn from_le(bytes: &[u8]) -> Self;
+
+    /// Whether it is neither infinite nor NaN.
+    #[doc(hidden)]
+    fn is_finite(&self) -> bool;
 }
 
 macro_rules! number {
-    ($($type:ident $dtype:ident),*) => {$(
+    ($($type:ident $dtype:ident $is_finite:expr),*) => {$(
         impl sealed::Sealed for $type {}
         impl Number for $type {
             const DTYPE: safetensors::Dtype = safetensors::Dtype::$dtype;
@@ -89,8 +93,13 @@ macro_rules! number {
             fn from_le(bytes: &[u8]) -> $type {
                 bytes.try_into().map_or_else(|_| $type::default(), $type::from_le_bytes)
             }
+
+            fn is_finite(&self) -> bool {
+                let is_finite: fn($type) -> bool = $is_finite;
+                is_finite(*self)
+            }
         }
     )*};
 }
 
-number!(f32 F32, f64 F64, u8 U8, u32 U32, u64 U64);
+number!(f32 F32 f32::is_finite, f64 F64 f64::is_finite, u8 U8 |_| true, u32 U32 |_| true, u64 U64 |_| true);

@@ -10,7 +10,7 @@ use rayon::ThreadPoolBuilder;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use slice_agent::env::{EnvConfig, EnvError};
 use slice_agent::eval::Spread;
-use slice_agent::learn::{LearntEpisode, Method, Training, train};
+use slice_agent::learn::{LearntEpisode, Method, Trained, train};
 
 use super::Failure;
 use super::args::Rule;
@@ -92,7 +92,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn train_all(args: &TrainArgs, methods: &[Method]) -> Result<Vec<Training>, Failure> {
+fn train_all(args: &TrainArgs, methods: &[Method]) -> Result<Vec<Trained>, Failure> {
     let config = EnvConfig { arbiter: args.arbiter, ..EnvConfig::source_document(args.rule.into()) };
     let jobs: Vec<_> =
         methods.iter().flat_map(|method| (0..args.seeds).map(move |seed| (*method, seed))).collect();
@@ -126,12 +126,12 @@ const LEGEND: &str = "\
 Means of an episode ± sample deviation over seeds. The first 100 episodes depend most of all on how fast exploration
 ends, which differs by method unless --exploration is given.";
 
-fn line(method: Method, runs: &[Training]) -> [String; 8] {
+fn line(method: Method, runs: &[Trained]) -> [String; 8] {
     let first: fn(&[LearntEpisode]) -> &[LearntEpisode] = |all| &all[..all.len().min(WINDOW)];
     let last: fn(&[LearntEpisode]) -> &[LearntEpisode] = |all| &all[all.len().saturating_sub(WINDOW)..];
     let all: fn(&[LearntEpisode]) -> &[LearntEpisode] = |all| all;
     let cell = |part: fn(&[LearntEpisode]) -> &[LearntEpisode], of: fn(&LearntEpisode) -> f64| {
-        let mean = |run: &Training| {
+        let mean = |run: &Trained| {
             let part = part(&run.episodes);
             part.iter().map(of).sum::<f64>() / part.len() as f64
         };
@@ -151,7 +151,7 @@ fn line(method: Method, runs: &[Training]) -> [String; 8] {
     ]
 }
 
-fn episodes(methods: &[Method], seeds: usize, trainings: &[Training]) -> Result<String, Failure> {
+fn episodes(methods: &[Method], seeds: usize, trainings: &[Trained]) -> Result<String, Failure> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record([
         "method",

@@ -93,6 +93,8 @@ pub struct BatchEnv {
     lanes: Lanes,
     shares: Vec<u64>,
     shares_hz: Vec<f64>,
+    /// By slice and level, Hz.
+    grid: Vec<[f64; LEVELS]>,
     arbiters: Vec<Arbiter>,
     /// Of one environment, for its arbiter.
     claims: Vec<Claim>,
@@ -127,6 +129,9 @@ impl BatchEnv {
             lanes: Lanes::new(&config, envs),
             shares: config.slices.iter().map(|slice| slice.share_hz).collect(),
             shares_hz: config.slices.iter().map(|slice| slice.share_hz as f64).collect(),
+            grid: (0..config.slices.len())
+                .map(|slice| std::array::from_fn(|level| config.claim_hz(slice, level) as f64))
+                .collect(),
             arbiters: vec![Arbiter::new(); envs],
             claims: vec![Claim::of(0); config.slices.len()],
             grants: vec![0; config.slices.len()],
@@ -238,31 +243,33 @@ impl BatchEnv {
             return Err(EnvError::EpisodeOver { steps: self.step });
         }
         length("actions", actions.len(), 2 * self.envs * slices)?;
-        for (lane, pair) in actions.chunks_exact(2).enumerate() {
-            let slice = lane % slices;
-            let (level, message) = (pair[0].index(), pair[1].index());
-            if level.is_none_or(|level| level >= LEVELS) {
-                return Err(EnvError::LevelOutsideGrid { slice, level: level.unwrap_or(usize::MAX) });
-            }
-            if message.is_none_or(|message| message >= messages) {
-                let message = message.unwrap_or(usize::MAX);
-                return Err(EnvError::MessageOutsideSpace { slice, message, messages });
-            }
+        let outside = |pair: &[I]| {
+            pair[0].index().is_none_or(|level| level >= LEVELS)
+                || pair[1].index().is_none_or(|message| message >= messages)
+        };
+        if let Some(lane) = actions.chunks_exact(2).position(outside) {
+            return Err(self.refusal(lane % slices, &actions[2 * lane..]));
         }
         for slice in 0..slices {
-            let claims: [f64; LEVELS] =
-                std::array::from_fn(|level| self.config.claim_hz(slice, level) as f64);
+            let claims = self.grid[slice];
             let lanes = self.lanes.slice(slice);
-            let of_slice = actions[2 * slice..].iter().step_by(2 * slices);
-            for (claim, level) in lanes.claimed_hz.iter_mut().zip(of_slice) {
-                *claim = claims[level.index().unwrap_or(0)];
-            }
-            let of_slice = actions[2 * slice + 1..].iter().step_by(2 * slices);
-            for (place, message) in lanes.messages.iter_mut().zip(of_slice) {
-                *place = u32::try_from(message.index().unwrap_or(0)).unwrap_or(0);
+            let places = lanes.claimed_hz.iter_mut().zip(lanes.messages);
+            for ((claim, message), action) in places.zip(actions.chunks_exact(2).skip(slice).step_by(slices))
+            {
+                *claim = claims[action[0].index().unwrap_or(0)];
+                *message = action[1].index().unwrap_or(0);
             }
         }
         Ok(())
+    }
+
+    /// Why an action outside the grid is refused.
+    fn refusal<I: ActionIndex>(&self, slice: usize, action: &[I]) -> EnvError {
+        let [level, message] = [0, 1].map(|index| action[index].index().unwrap_or(usize::MAX));
+        if level >= LEVELS {
+            return EnvError::LevelOutsideGrid { slice, level };
+        }
+        EnvError::MessageOutsideSpace { slice, message, messages: self.config.messages }
     }
 
     /// Turns claims into grants; returns conflicts and trimmed slices.
@@ -317,9 +324,8 @@ impl BatchEnv {
         let step = usize::try_from(self.step).unwrap_or(usize::MAX);
         self.lanes.keep_arrivals(&self.config, step);
         for slice in 0..self.slices() {
-            let bandwidth_hz = Fixed::new(&self.config, &self.config.slices[slice]).bandwidth_hz;
             let drift = self.config.cpu_drift;
-            dispatch(Draw { bandwidth_hz, drift, lanes: self.lanes.slice(slice) });
+            dispatch(Draw { drift, lanes: self.lanes.slice(slice) });
             let spec = &self.config.slices[slice];
             self.lanes.slice(slice).arrive(self.processes[slice].as_ref(), spec, step);
         }
@@ -328,6 +334,7 @@ impl BatchEnv {
     fn observe_slice(&self, slice: usize, out: &mut [f32]) {
         let (slices, features, messages) = (self.slices(), self.features(), self.config.messages);
         let limit = self.config.computation_limit_bits(&self.config.slices[slice]);
+        let bandwidth_hz = Fixed::new(&self.config, &self.config.slices[slice]).bandwidth_hz;
         let (total, step_s) = (self.config.total_hz() as f64, self.config.step_s);
         for env in 0..self.envs {
             let lane = slice * self.envs + env;
@@ -338,7 +345,7 @@ impl BatchEnv {
                     self.lanes.seen_arrivals(&self.config, lane, self.step),
                     self.lanes.computation_bits[lane],
                     self.lanes.transmission_bits[lane],
-                    self.lanes.radio_bps[lane],
+                    f64::from(self.lanes.efficiency[lane]) * bandwidth_hz,
                 ],
                 limit,
                 step_s,
@@ -349,7 +356,7 @@ impl BatchEnv {
             out[..OWN_FEATURES].copy_from_slice(&own);
             let others = (0..slices).filter(|other| *other != slice);
             for (sender, other) in others.enumerate() {
-                let message = self.lanes.messages[other * self.envs + env] as usize;
+                let message = self.lanes.messages[other * self.envs + env];
                 out[OWN_FEATURES + sender * messages + message] = 1.0;
             }
         }

@@ -73,15 +73,16 @@ pub struct CpuDrift {
 impl CpuDrift {
     /// The factor at `x`.
     #[inline(always)]
-    pub(super) fn factor(&self, x: f64) -> f64 {
-        if self.deviation > 0.0 { math::exp(self.deviation * x) } else { 1.0 }
+    pub(super) fn factor(&self, x: f32) -> f64 {
+        if self.deviation > 0.0 { math::exp(self.deviation * f64::from(x)) } else { 1.0 }
     }
 
     /// The next x, for these random bits.
     #[inline(always)]
-    pub(super) fn next(&self, x: f64, random: u32) -> f64 {
+    #[allow(clippy::cast_possible_truncation, reason = "x is in single precision")]
+    pub(super) fn next(&self, x: f32, random: u32) -> f32 {
         let innovation = (1.0 - self.correlation * self.correlation).sqrt();
-        self.correlation * x + innovation * math::normal(random)
+        self.correlation as f32 * x + innovation as f32 * math::normalf(random)
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Before {
     /// Bits that arrive.
     pub(super) arrivals_bits: f64,
     /// Of the radio, bit/s/Hz.
-    pub(super) efficiency: f64,
+    pub(super) efficiency: f32,
     /// By which the law of the CPU has drifted.
     pub(super) drift: f64,
 }
@@ -68,7 +68,7 @@ impl Law {
             Resource::Cpu => (fixed.bandwidth_hz, granted_hz),
             Resource::Prb { cpu_hz } => (granted_hz, cpu_hz),
         };
-        let rate_bps = before.efficiency * bandwidth_hz;
+        let rate_bps = f64::from(before.efficiency) * bandwidth_hz;
         let sendable = rate_bps * self.step_s;
         let transmission = Queue::holding(before.transmission_bits, fixed.transmission_limit)
             .passage(before.arrivals_bits, sendable);
@@ -99,12 +99,12 @@ impl Law {
         let all = before.transmission_bits + before.arrivals_bits;
         match self.resource {
             Resource::Cpu => {
-                let sent = all.min(before.efficiency * fixed.bandwidth_hz * self.step_s);
+                let sent = all.min(f64::from(before.efficiency) * fixed.bandwidth_hz * self.step_s);
                 let kappa = self.kappa(sent, before.drift);
                 ((before.computation_bits + sent) * kappa * self.steps_per_s).ceil()
             }
             Resource::Prb { .. } => {
-                let hz = all * self.steps_per_s / before.efficiency;
+                let hz = all * self.steps_per_s / f64::from(before.efficiency);
                 (hz / Resource::PRB_HZ as f64).ceil() * Resource::PRB_HZ as f64
             }
         }

@@ -72,6 +72,7 @@ impl Processes {
 /// The state of a slice before a step: what arrives and the radio's efficiency are already drawn.
 #[derive(Debug, Clone)]
 pub(super) struct SliceState {
+    law: Law,
     fixed: Fixed,
     /// None replays a trace.
     process: Option<ModulatedPoisson>,
@@ -81,9 +82,9 @@ pub(super) struct SliceState {
     step: usize,
     random: Stream,
     drift_random: Stream,
-    drift: f64,
+    drift: f32,
     channel: RadioChannel,
-    efficiency: f64,
+    efficiency: f32,
     pub(super) transmission: TransmissionQueue,
     pub(super) computation: ComputationQueue,
     pub(super) arrivals_bits: f64,
@@ -106,6 +107,7 @@ impl SliceState {
         lane: usize,
     ) -> Result<SliceState, EnvError> {
         let mut state = SliceState {
+            law: Law::new(config),
             fixed: Fixed::new(config, spec),
             process: processes.of(spec, config.step_s)?,
             on: false,
@@ -137,7 +139,7 @@ impl SliceState {
         self.channel = RadioChannel::start(self.random.next());
         if config.cpu_drift.deviation > 0.0 {
             self.drift_random = Stream::new(seed, lane + DRIFT_LANES);
-            self.drift = math::normal(self.drift_random.next());
+            self.drift = math::normalf(self.drift_random.next());
         }
         self.transmission = Queue::new(self.fixed.transmission_limit);
         self.computation = Queue::new(self.fixed.computation_limit);
@@ -164,7 +166,7 @@ impl SliceState {
         self.step += 1;
         self.channel.step(self.random.next());
         self.efficiency = self.channel.efficiency();
-        self.radio_bps = self.efficiency * self.fixed.bandwidth_hz;
+        self.radio_bps = f64::from(self.efficiency) * self.fixed.bandwidth_hz;
         if config.cpu_drift.deviation > 0.0 {
             self.drift = config.cpu_drift.next(self.drift, self.drift_random.next());
         }
@@ -192,11 +194,11 @@ impl SliceState {
 
     /// Of the shared resource what could be used in this step, Hz.
     pub(super) fn demand_hz(&self, config: &EnvConfig) -> u64 {
-        whole_hz(Law::new(config).demand_hz(&self.fixed, &self.before(config)))
+        whole_hz(self.law.demand_hz(&self.fixed, &self.before(config)))
     }
 
     pub(super) fn forecast(&self, config: &EnvConfig, granted_hz: u64) -> SliceForecast {
-        Law::new(config).pass(&self.fixed, &self.before(config), granted_hz as f64)
+        self.law.pass(&self.fixed, &self.before(config), granted_hz as f64)
     }
 
     pub(super) fn commit(&mut self, forecast: &SliceForecast, config: &EnvConfig) {

@@ -1,20 +1,23 @@
-//! A fully connected layer with its gradient and Adam. All sums run in a fixed order.
+//! A fully connected layer for batches, and what its learning remembers. All sums run in a fixed order.
 
 use rand_distr::{Distribution, Uniform};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// Partial sums of a dot product: a fixed number, so that vector units may be used without changing results.
-const LANES: usize = 8;
+use super::product::{COLUMNS, Matrix, Product, Start};
+use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
+use crate::simd::{Kernel, dispatch};
 
-/// y = x W + b. Weights lie input by input.
+/// Y = X W + b for rows of X. Weights lie input by input, then the biases; each row is padded with zeros.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dense {
+    inputs: usize,
     outputs: usize,
-    /// Weights, then biases.
     values: Vec<f32>,
-    gradient: Vec<f32>,
-    first_moment: Vec<f32>,
-    second_moment: Vec<f32>,
+}
+
+/// `count` rounded up to whole tiles.
+pub(super) const fn padded(count: usize) -> usize {
+    count.next_multiple_of(COLUMNS)
 }
 
 impl Dense {
@@ -26,15 +29,16 @@ impl Dense {
         assert!(inputs > 0, "a layer needs inputs");
         let bound = (inputs as f32).sqrt().recip();
         let law = Uniform::new(-bound, bound).expect("the bound is positive and finite");
-        let count = (inputs + 1) * outputs;
-        let zeros = || vec![0.0; count];
-        let values = (0..count).map(|_| law.sample(random)).collect();
-        Dense { outputs, values, gradient: zeros(), first_moment: zeros(), second_moment: zeros() }
+        let mut values = vec![0.0; (inputs + 1) * padded(outputs)];
+        for row in values.chunks_exact_mut(padded(outputs)) {
+            row[..outputs].iter_mut().for_each(|value| *value = law.sample(random));
+        }
+        Dense { inputs, outputs, values }
     }
 
     /// Number of inputs.
     pub fn inputs(&self) -> usize {
-        self.values.len() / self.outputs - 1
+        self.inputs
     }
 
     /// Number of outputs.
@@ -42,74 +46,204 @@ impl Dense {
         self.outputs
     }
 
-    /// Weights (input by input), then biases.
-    pub fn values(&self) -> &[f32] {
-        &self.values
+    /// Length of a row of Y: the number of outputs, padded.
+    pub fn row(&self) -> usize {
+        padded(self.outputs)
+    }
+
+    /// The weight from an input to an output; the biases are those of the input after the last.
+    pub fn value(&self, input: usize, output: usize) -> f32 {
+        self.values[input * self.row() + output]
     }
 
     /// The same, to be changed.
-    pub fn values_mut(&mut self) -> &mut [f32] {
-        &mut self.values
+    pub fn value_mut(&mut self, input: usize, output: usize) -> &mut f32 {
+        let place = input * self.row() + output;
+        &mut self.values[place]
     }
 
-    /// The sum of gradients since the last step.
+    /// Writes Y for the rows of `x`, in rows of [`Dense::row`]; of each the first `width` outputs, padded.
+    pub fn forward(&self, x: &[f32], width: usize, y: &mut [f32]) {
+        let row = self.row();
+        let (weights, biases) = self.values.split_at(self.inputs * row);
+        Product {
+            start: Start::Row(biases),
+            a: Matrix::rows(x, self.inputs),
+            b: weights,
+            b_row: row,
+            terms: self.inputs,
+            width: padded(width),
+            out: y,
+            out_row: row,
+        }
+        .compute();
+    }
+
+    fn store_outputs(&self, outputs: std::ops::Range<usize>, to: &mut Writer<'_>) {
+        let weights: Vec<f32> =
+            outputs.clone().flat_map(|o| (0..self.inputs).map(move |i| self.value(i, o))).collect();
+        let biases: Vec<f32> = outputs.map(|output| self.value(self.inputs, output)).collect();
+        to.tensor("weight", &[biases.len(), self.inputs], &weights);
+        to.list("bias", &biases);
+    }
+
+    /// Stores some outputs as a layer of their own, as PyTorch's `nn.Linear` has it: `weight` of shape (outputs,
+    /// inputs) and `bias`.
+    pub(super) fn store_part(&self, name: &str, outputs: std::ops::Range<usize>, to: &mut Writer<'_>) {
+        self.store_outputs(outputs, &mut to.part(name));
+    }
+
+    /// Takes them back.
+    pub(super) fn restore_part(
+        &mut self,
+        name: &str,
+        outputs: std::ops::Range<usize>,
+        from: &mut Reader<'_>,
+    ) -> Result<(), CheckpointError> {
+        let mut from = from.part(name);
+        let mut weights = vec![0.0; outputs.len() * self.inputs];
+        from.tensor("weight", &[outputs.len(), self.inputs], &mut weights)?;
+        let mut biases = vec![0.0; outputs.len()];
+        from.tensor("bias", &[outputs.len()], &mut biases)?;
+        for (index, output) in outputs.enumerate() {
+            for input in 0..self.inputs {
+                *self.value_mut(input, output) = weights[index * self.inputs + input];
+            }
+            *self.value_mut(self.inputs, output) = biases[index];
+        }
+        Ok(())
+    }
+}
+
+/// The gradient of a layer, and what Adam remembers of those before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Descent {
+    gradient: Vec<f32>,
+    first_moment: Vec<f32>,
+    second_moment: Vec<f32>,
+    /// The weights output by output, for the way back.
+    transposed: Vec<f32>,
+}
+
+impl Descent {
+    /// The descent of `layer`.
+    pub fn new(layer: &Dense) -> Descent {
+        let zeros = || vec![0.0; layer.values.len()];
+        let transposed = vec![0.0; layer.row() * padded(layer.inputs)];
+        Descent { gradient: zeros(), first_moment: zeros(), second_moment: zeros(), transposed }
+    }
+
+    /// The gradient, as the weights lie.
     pub fn gradient(&self) -> &[f32] {
         &self.gradient
     }
 
-    /// Sets every bias.
-    pub fn set_biases(&mut self, bias: f32) {
-        let weights = self.values.len() - self.outputs;
-        self.values[weights..].fill(bias);
-    }
-
-    /// y = x W + b.
-    pub fn forward(&self, x: &[f32], y: &mut [f32]) {
-        let (weights, biases) = self.values.split_at(self.values.len() - self.outputs);
-        y.copy_from_slice(biases);
-        for (x, row) in x.iter().zip(weights.chunks_exact(self.outputs)) {
-            y.iter_mut().zip(row).for_each(|(y, w)| *y += x * w);
+    /// Computes the gradient of a loss whose derivative by Y is `dy` (rows of [`Dense::row`], zero in the padding).
+    pub fn gather(&mut self, layer: &Dense, x: &[f32], dy: &[f32]) {
+        let row = layer.row();
+        let batch = dy.len() / row;
+        let (weights, biases) = self.gradient.split_at_mut(layer.inputs * row);
+        Product {
+            start: Start::Zero,
+            a: Matrix::rows(x, layer.inputs).transposed(),
+            b: dy,
+            b_row: row,
+            terms: batch,
+            width: row,
+            out: weights,
+            out_row: row,
+        }
+        .compute();
+        biases.fill(0.0);
+        for dy in dy.chunks_exact(row) {
+            biases.iter_mut().zip(dy).for_each(|(sum, d)| *sum += d);
         }
     }
 
-    /// Adds the gradient of a loss whose derivative by y is `dy`, and adds its derivative by x to `dx` if wanted.
-    pub fn backward(&mut self, x: &[f32], dy: &[f32], dx: Option<&mut [f32]>) {
-        let weights = self.values.len() - self.outputs;
-        let (gradient, biases) = self.gradient.split_at_mut(weights);
-        biases.iter_mut().zip(dy).for_each(|(b, d)| *b += d);
-        for (x, row) in x.iter().zip(gradient.chunks_exact_mut(self.outputs)) {
-            row.iter_mut().zip(dy).for_each(|(g, d)| *g += x * d);
+    /// Writes the derivative by X into `dx`, in rows of the inputs, which must be whole tiles.
+    pub fn back(&mut self, layer: &Dense, dy: &[f32], dx: &mut [f32]) {
+        let (row, back_row) = (layer.row(), padded(layer.inputs));
+        for (input, weights) in layer.values.chunks_exact(row).take(layer.inputs).enumerate() {
+            let column = self.transposed[input..].iter_mut().step_by(back_row);
+            column.zip(weights).for_each(|(place, weight)| *place = *weight);
         }
-        if let Some(dx) = dx {
-            let rows = self.values[..weights].chunks_exact(self.outputs);
-            dx.iter_mut().zip(rows).for_each(|(dx, row)| *dx += dot(row, dy));
+        Product {
+            start: Start::Zero,
+            a: Matrix::rows(dy, row),
+            b: &self.transposed,
+            b_row: back_row,
+            terms: layer.outputs,
+            width: back_row,
+            out: dx,
+            out_row: back_row,
         }
+        .compute();
     }
 
-    /// One step of Adam with the gradient times `scale`, which is then cleared. `step` counts from 1.
-    pub fn adam(&mut self, rate: f32, scale: f32, step: i32) {
-        const DECAY: (f32, f32) = (0.9, 0.999);
+    /// One step of Adam on `layer` with the gradient times `scale`. `step` counts from 1.
+    pub fn adam(&mut self, layer: &mut Dense, rate: f32, scale: f32, step: u32) {
+        let (first, second) = (1.0 - power(FIRST_DECAY, step), 1.0 - power(SECOND_DECAY, step));
+        dispatch(Adam {
+            values: &mut layer.values,
+            gradient: &self.gradient,
+            first_moment: &mut self.first_moment,
+            second_moment: &mut self.second_moment,
+            scale,
+            rate: rate / first,
+            second: second.recip(),
+        });
+    }
+}
+
+const FIRST_DECAY: f32 = 0.9;
+const SECOND_DECAY: f32 = 0.999;
+
+/// By repeated squaring, so that it has the same bits everywhere.
+fn power(mut base: f32, mut exponent: u32) -> f32 {
+    let mut product = 1.0;
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            product *= base;
+        }
+        base *= base;
+        exponent >>= 1;
+    }
+    product
+}
+
+struct Adam<'a> {
+    values: &'a mut [f32],
+    gradient: &'a [f32],
+    first_moment: &'a mut [f32],
+    second_moment: &'a mut [f32],
+    scale: f32,
+    rate: f32,
+    second: f32,
+}
+
+impl Kernel for Adam<'_> {
+    #[inline(always)]
+    fn run(self) {
         const EPSILON: f32 = 1e-8;
-        let (first, second) = (1.0 - DECAY.0.powi(step), 1.0 - DECAY.1.powi(step));
-        let moments = self.first_moment.iter_mut().zip(&mut self.second_moment);
-        for ((value, gradient), (m, v)) in self.values.iter_mut().zip(&mut self.gradient).zip(moments) {
-            let g = *gradient * scale;
-            *m = DECAY.0 * *m + (1.0 - DECAY.0) * g;
-            *v = DECAY.1 * *v + (1.0 - DECAY.1) * g * g;
-            *value -= rate * (*m / first) / ((*v / second).sqrt() + EPSILON);
-            *gradient = 0.0;
+        let moments = self.first_moment.iter_mut().zip(self.second_moment);
+        for ((value, gradient), (m, v)) in self.values.iter_mut().zip(self.gradient).zip(moments) {
+            let g = gradient * self.scale;
+            *m = FIRST_DECAY * *m + (1.0 - FIRST_DECAY) * g;
+            *v = SECOND_DECAY * *v + (1.0 - SECOND_DECAY) * (g * g);
+            *value -= self.rate * *m / ((*v * self.second).sqrt() + EPSILON);
         }
     }
 }
 
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0f32; LANES];
-    let (left, right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = left.remainder().iter().zip(right.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in left.zip(right) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
+impl Stateful for Descent {
+    fn store(&self, to: &mut Writer<'_>) {
+        to.list("first_moment", &self.first_moment);
+        to.list("second_moment", &self.second_moment);
     }
-    sums.iter().sum::<f32>() + rest
+
+    fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), CheckpointError> {
+        let count = [self.first_moment.len()];
+        from.tensor("first_moment", &count, &mut self.first_moment)?;
+        from.tensor("second_moment", &count, &mut self.second_moment)
+    }
 }

@@ -1,10 +1,13 @@
 //! The agent's network: 64 ReLU, then a layer of 32 that is either ReLU or a stochastic information bottleneck, then
 //! the values of all levels and of all messages (source document, chapter 2.1.2).
 
-use rand_distr::{Distribution, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::dense::Dense;
+use super::dense::{Dense, Descent};
+use super::noise::Noise;
+use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
+use crate::math;
+use crate::simd::{Kernel, dispatch};
 
 /// Neurons of the first layer.
 pub const HIDDEN: usize = 64;
@@ -16,46 +19,60 @@ const LOG_VARIANCE_BIAS: f32 = -3.0;
 /// Range of the logarithm of the variance.
 const LOG_VARIANCE: (f32, f32) = (-8.0, 4.0);
 
-/// What is in the middle.
-#[derive(Debug, Clone, PartialEq)]
-enum Middle {
-    Relu(Dense),
-    Bottleneck { mean: Dense, log_variance: Dense },
-}
-
 /// The network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Network {
     first: Dense,
-    middle: Middle,
+    /// With a bottleneck [`WIDTH`] means, then as many logarithms of variances.
+    middle: Dense,
+    bottleneck: bool,
     heads: Dense,
 }
 
-/// What a pass through a network leaves for the way back.
+/// What a pass of a batch through a network leaves for the way back.
 #[derive(Debug, Clone)]
 pub struct Pass {
+    batch: usize,
     input: Vec<f32>,
-    hidden: [f32; HIDDEN],
-    mean: [f32; WIDTH],
-    log_variance: [f32; WIDTH],
-    noise: [f32; WIDTH],
-    code: [f32; WIDTH],
-    /// The values of all levels, then of all messages.
-    pub values: Vec<f32>,
+    hidden: Vec<f32>,
+    middle: Vec<f32>,
+    noise: Vec<f32>,
+    code: Vec<f32>,
+    values: Vec<f32>,
+    row: usize,
+    outputs: usize,
 }
 
 impl Pass {
-    /// Room for passes through `network`.
-    pub fn new(network: &Network) -> Pass {
+    /// Room for passes of `batch` rows through `network`.
+    pub fn new(network: &Network, batch: usize) -> Pass {
         Pass {
-            input: vec![0.0; network.first.inputs()],
-            hidden: [0.0; HIDDEN],
-            mean: [0.0; WIDTH],
-            log_variance: [0.0; WIDTH],
-            noise: [0.0; WIDTH],
-            code: [0.0; WIDTH],
-            values: vec![0.0; network.heads.outputs()],
+            batch,
+            input: vec![0.0; batch * network.first.inputs()],
+            hidden: vec![0.0; batch * HIDDEN],
+            middle: vec![0.0; batch * network.middle.row()],
+            noise: vec![0.0; batch * WIDTH],
+            code: vec![0.0; batch * WIDTH],
+            values: vec![0.0; batch * network.heads.row()],
+            row: network.heads.row(),
+            outputs: network.heads.outputs(),
         }
+    }
+
+    /// The input's row number `row`, to be filled before the pass.
+    pub fn input_mut(&mut self, row: usize) -> &mut [f32] {
+        let inputs = self.input.len() / self.batch;
+        &mut self.input[row * inputs..(row + 1) * inputs]
+    }
+
+    /// All input rows.
+    pub fn inputs(&self) -> &[f32] {
+        &self.input
+    }
+
+    /// The values of the row number `row`: of all levels, then of all messages.
+    pub fn values(&self, row: usize) -> &[f32] {
+        &self.values[row * self.row..][..self.outputs]
     }
 }
 
@@ -63,215 +80,252 @@ impl Network {
     /// A network for `inputs` features and `outputs` values, with or without the bottleneck.
     pub fn new(inputs: usize, outputs: usize, bottleneck: bool, random: &mut Xoshiro256PlusPlus) -> Network {
         let first = Dense::new(inputs, HIDDEN, random);
-        let mean = Dense::new(HIDDEN, WIDTH, random);
-        let middle = if bottleneck {
-            let mut log_variance = Dense::new(HIDDEN, WIDTH, random);
-            log_variance.set_biases(LOG_VARIANCE_BIAS);
-            Middle::Bottleneck { mean, log_variance }
-        } else {
-            Middle::Relu(mean)
-        };
-        Network { first, middle, heads: Dense::new(WIDTH, outputs, random) }
-    }
-
-    /// The layers by name.
-    pub fn layers(&self) -> Vec<(&'static str, &Dense)> {
-        let mut layers = vec![("first", &self.first)];
-        match &self.middle {
-            Middle::Relu(middle) => layers.push(("middle", middle)),
-            Middle::Bottleneck { mean, log_variance } => {
-                layers.extend([("mean", mean), ("log_variance", log_variance)]);
-            }
+        let mut middle = Dense::new(HIDDEN, if bottleneck { 2 * WIDTH } else { WIDTH }, random);
+        for output in WIDTH..middle.outputs() {
+            *middle.value_mut(HIDDEN, output) = LOG_VARIANCE_BIAS;
         }
-        layers.push(("heads", &self.heads));
-        layers
+        Network { first, middle, bottleneck, heads: Dense::new(WIDTH, outputs, random) }
     }
 
-    /// The layers in the same order, to be changed.
-    pub fn layers_mut(&mut self) -> Vec<&mut Dense> {
-        match &mut self.middle {
-            Middle::Relu(middle) => vec![&mut self.first, middle, &mut self.heads],
-            Middle::Bottleneck { mean, log_variance } => {
-                vec![&mut self.first, mean, log_variance, &mut self.heads]
+    /// Number of features.
+    pub fn inputs(&self) -> usize {
+        self.first.inputs()
+    }
+
+    /// Number of values.
+    pub fn outputs(&self) -> usize {
+        self.heads.outputs()
+    }
+
+    /// Whether the middle is a bottleneck.
+    pub fn has_bottleneck(&self) -> bool {
+        self.bottleneck
+    }
+
+    /// Values of the pass's input; with `noise` through a sample of the bottleneck, without through its mean.
+    pub fn forward(&self, noise: Option<&mut Noise>, pass: &mut Pass) {
+        self.first.forward(&pass.input, HIDDEN, &mut pass.hidden);
+        dispatch(Relu { values: &mut pass.hidden });
+        let width = if noise.is_some() { self.middle.outputs() } else { WIDTH };
+        self.middle.forward(&pass.hidden, width, &mut pass.middle);
+        match noise {
+            Some(noise) if self.bottleneck => {
+                noise.fill(&mut pass.noise);
+                dispatch(Sample { middle: &pass.middle, noise: &pass.noise, code: &mut pass.code });
             }
+            Some(_) | None => self.take_means(pass),
+        }
+        self.heads.forward(&pass.code, self.heads.outputs(), &mut pass.values);
+    }
+
+    fn take_means(&self, pass: &mut Pass) {
+        let rows = pass.middle.chunks_exact(self.middle.row());
+        for (code, middle) in pass.code.chunks_exact_mut(WIDTH).zip(rows) {
+            code.copy_from_slice(&middle[..WIDTH]);
+        }
+        if !self.bottleneck {
+            dispatch(Relu { values: &mut pass.code });
         }
     }
 
-    /// Values of `input`; with `random` through a sample of the bottleneck, without through its mean.
-    pub fn forward(&self, input: &[f32], random: Option<&mut Xoshiro256PlusPlus>, pass: &mut Pass) {
-        pass.input.copy_from_slice(input);
-        self.first.forward(input, &mut pass.hidden);
-        pass.hidden.iter_mut().for_each(|h| *h = h.max(0.0));
-        match &self.middle {
-            Middle::Relu(middle) => {
-                middle.forward(&pass.hidden, &mut pass.mean);
-                pass.code.iter_mut().zip(&pass.mean).for_each(|(code, mean)| *code = mean.max(0.0));
-            }
-            Middle::Bottleneck { mean, log_variance } => {
-                mean.forward(&pass.hidden, &mut pass.mean);
-                log_variance.forward(&pass.hidden, &mut pass.log_variance);
-                pass.noise.fill(0.0);
-                if let Some(random) = random {
-                    pass.noise.iter_mut().for_each(|noise| *noise = StandardNormal.sample(random));
-                }
-                sample(pass);
-            }
-        }
-        self.heads.forward(&pass.code, &mut pass.values);
-    }
-
-    /// Adds the gradient of: a loss with derivative `of_values` by the values, plus `beta` times the mean divergence of
-    /// the bottleneck's dimensions from a standard normal law.
-    pub fn backward(&mut self, pass: &Pass, of_values: &[f32], beta: f32) {
-        let (mut of_code, mut of_hidden) = ([0.0; WIDTH], [0.0; HIDDEN]);
-        self.heads.backward(&pass.code, of_values, Some(&mut of_code));
-        match &mut self.middle {
-            Middle::Relu(middle) => {
-                of_code
-                    .iter_mut()
-                    .zip(&pass.mean)
-                    .filter(|(_, mean)| **mean <= 0.0)
-                    .for_each(|(d, _)| *d = 0.0);
-                middle.backward(&pass.hidden, &of_code, Some(&mut of_hidden));
-            }
-            Middle::Bottleneck { mean, log_variance } => {
-                let (of_mean, of_log_variance) = through_the_bottleneck(pass, &of_code, beta);
-                mean.backward(&pass.hidden, &of_mean, Some(&mut of_hidden));
-                log_variance.backward(&pass.hidden, &of_log_variance, Some(&mut of_hidden));
-            }
-        }
-        of_hidden.iter_mut().zip(&pass.hidden).filter(|(_, h)| **h <= 0.0).for_each(|(d, _)| *d = 0.0);
-        self.first.backward(&pass.input, &of_hidden, None);
-    }
-
-    /// The mean divergence of the bottleneck's dimensions from a standard normal law, nat; 0 without a bottleneck.
+    /// The mean divergence of the bottleneck's dimensions from a standard normal law, nat, in the mean of the batch
+    /// that passed with noise; 0 without a bottleneck.
     pub fn divergence(&self, pass: &Pass) -> f32 {
-        if matches!(self.middle, Middle::Relu(_)) {
+        if !self.bottleneck {
             return 0.0;
         }
-        let of = |(mean, raw): (&f32, &f32)| {
-            let log_variance = clamped(*raw);
-            0.5 * (mean * mean + log_variance.exp() - 1.0 - log_variance)
-        };
-        pass.mean.iter().zip(&pass.log_variance).map(of).sum::<f32>() / WIDTH as f32
-    }
-
-    /// One step of Adam on all layers; `scale` is one over the number of passes since the last step.
-    pub fn adam(&mut self, rate: f32, scale: f32, step: i32) {
-        self.layers_mut().into_iter().for_each(|layer| layer.adam(rate, scale, step));
+        let mut sum = 0.0;
+        for row in pass.middle.chunks_exact(2 * WIDTH) {
+            for (mean, raw) in row[..WIDTH].iter().zip(&row[WIDTH..]) {
+                let log_variance = clamped(*raw);
+                sum += 0.5 * (mean * mean + math::expf(log_variance) - 1.0 - log_variance);
+            }
+        }
+        sum / pass.middle.len() as f32 * 2.0
     }
 }
 
+impl Stateful for Network {
+    fn store(&self, to: &mut Writer<'_>) {
+        self.first.store_part("first", 0..HIDDEN, to);
+        if self.bottleneck {
+            self.middle.store_part("mean", 0..WIDTH, to);
+            self.middle.store_part("log_variance", WIDTH..2 * WIDTH, to);
+        } else {
+            self.middle.store_part("middle", 0..WIDTH, to);
+        }
+        self.heads.store_part("heads", 0..self.heads.outputs(), to);
+    }
+
+    fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), CheckpointError> {
+        self.first.restore_part("first", 0..HIDDEN, from)?;
+        if self.bottleneck {
+            self.middle.restore_part("mean", 0..WIDTH, from)?;
+            self.middle.restore_part("log_variance", WIDTH..2 * WIDTH, from)?;
+        } else {
+            self.middle.restore_part("middle", 0..WIDTH, from)?;
+        }
+        self.heads.restore_part("heads", 0..self.heads.outputs(), from)
+    }
+}
+
+/// The way back through a network, and its optimiser.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Backward {
+    first: Descent,
+    middle: Descent,
+    heads: Descent,
+    of_hidden: Vec<f32>,
+    of_middle: Vec<f32>,
+    of_code: Vec<f32>,
+    steps: u32,
+}
+
+impl Backward {
+    /// The way back of batches of `batch` rows through `network`.
+    pub fn new(network: &Network, batch: usize) -> Backward {
+        Backward {
+            first: Descent::new(&network.first),
+            middle: Descent::new(&network.middle),
+            heads: Descent::new(&network.heads),
+            of_hidden: vec![0.0; batch * HIDDEN],
+            of_middle: vec![0.0; batch * network.middle.row()],
+            of_code: vec![0.0; batch * WIDTH],
+            steps: 0,
+        }
+    }
+
+    /// Steps done.
+    pub fn steps(&self) -> u32 {
+        self.steps
+    }
+
+    /// Gradients of the layers, in the order of the network: each as its weights lie.
+    pub fn gradients(&self) -> [&[f32]; 3] {
+        [self.first.gradient(), self.middle.gradient(), self.heads.gradient()]
+    }
+
+    /// Computes the gradient of: a loss with derivative `of_values` by the values of the pass (rows padded as the
+    /// heads' are), plus for each row `beta` times the mean divergence of the bottleneck's dimensions.
+    pub fn gather(&mut self, network: &Network, pass: &Pass, of_values: &[f32], beta: f32) {
+        self.heads.gather(&network.heads, &pass.code, of_values);
+        self.heads.back(&network.heads, of_values, &mut self.of_code);
+        if network.bottleneck {
+            let (middle, noise) = (&pass.middle, &pass.noise);
+            let (of_code, of_middle) = (&self.of_code, &mut self.of_middle);
+            dispatch(OfBottleneck { middle, noise, of_code, beta: beta / WIDTH as f32, of_middle });
+        } else {
+            self.of_middle.copy_from_slice(&self.of_code);
+            dispatch(OfRelu { values: &pass.code, gradient: &mut self.of_middle });
+        }
+        self.middle.gather(&network.middle, &pass.hidden, &self.of_middle);
+        self.middle.back(&network.middle, &self.of_middle, &mut self.of_hidden);
+        dispatch(OfRelu { values: &pass.hidden, gradient: &mut self.of_hidden });
+        self.first.gather(&network.first, &pass.input, &self.of_hidden);
+    }
+
+    /// One step of Adam down the gradient times `scale`.
+    pub fn descend(&mut self, network: &mut Network, rate: f32, scale: f32) {
+        self.steps += 1;
+        self.first.adam(&mut network.first, rate, scale, self.steps);
+        self.middle.adam(&mut network.middle, rate, scale, self.steps);
+        self.heads.adam(&mut network.heads, rate, scale, self.steps);
+    }
+}
+
+impl Stateful for Backward {
+    fn store(&self, to: &mut Writer<'_>) {
+        self.first.store(&mut to.part("first"));
+        self.middle.store(&mut to.part("middle"));
+        self.heads.store(&mut to.part("heads"));
+        to.put("steps", self.steps);
+    }
+
+    fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), CheckpointError> {
+        self.first.restore(&mut from.part("first"))?;
+        self.middle.restore(&mut from.part("middle"))?;
+        self.heads.restore(&mut from.part("heads"))?;
+        self.steps = from.take("steps")?;
+        Ok(())
+    }
+}
+
+#[inline(always)]
 fn clamped(log_variance: f32) -> f32 {
     log_variance.clamp(LOG_VARIANCE.0, LOG_VARIANCE.1)
 }
 
-fn sample(pass: &mut Pass) {
-    for index in 0..WIDTH {
-        let deviation = (0.5 * clamped(pass.log_variance[index])).exp();
-        pass.code[index] = pass.mean[index] + deviation * pass.noise[index];
+struct Relu<'a> {
+    values: &'a mut [f32],
+}
+
+impl Kernel for Relu<'_> {
+    #[inline(always)]
+    fn run(self) {
+        self.values.iter_mut().for_each(|value| *value = value.max(0.0));
     }
 }
 
-fn through_the_bottleneck(pass: &Pass, of_code: &[f32; WIDTH], beta: f32) -> ([f32; WIDTH], [f32; WIDTH]) {
-    let beta = beta / WIDTH as f32;
-    let of_mean = std::array::from_fn(|index| of_code[index] + beta * pass.mean[index]);
-    let of_log_variance = std::array::from_fn(|index| {
-        let raw = pass.log_variance[index];
-        let log_variance = clamped(raw);
-        let by_sample = of_code[index] * pass.noise[index] * 0.5 * (0.5 * log_variance).exp();
-        if raw == log_variance { by_sample + beta * 0.5 * (log_variance.exp() - 1.0) } else { 0.0 }
-    });
-    (of_mean, of_log_variance)
+struct OfRelu<'a> {
+    values: &'a [f32],
+    gradient: &'a mut [f32],
+}
+
+impl Kernel for OfRelu<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for (gradient, value) in self.gradient.iter_mut().zip(self.values) {
+            *gradient = if *value > 0.0 { *gradient } else { 0.0 };
+        }
+    }
+}
+
+struct Sample<'a> {
+    middle: &'a [f32],
+    noise: &'a [f32],
+    code: &'a mut [f32],
+}
+
+impl Kernel for Sample<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let rows = self.middle.chunks_exact(2 * WIDTH).zip(self.noise.chunks_exact(WIDTH));
+        for (code, (middle, noise)) in self.code.chunks_exact_mut(WIDTH).zip(rows) {
+            let (mean, raw) = middle.split_at(WIDTH);
+            for index in 0..WIDTH {
+                code[index] = mean[index] + math::expf(0.5 * clamped(raw[index])) * noise[index];
+            }
+        }
+    }
+}
+
+struct OfBottleneck<'a> {
+    middle: &'a [f32],
+    noise: &'a [f32],
+    of_code: &'a [f32],
+    beta: f32,
+    of_middle: &'a mut [f32],
+}
+
+impl Kernel for OfBottleneck<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let rows = self.middle.chunks_exact(2 * WIDTH).zip(self.noise.chunks_exact(WIDTH));
+        let rows = rows.zip(self.of_code.chunks_exact(WIDTH));
+        for (of_middle, ((middle, noise), of_code)) in self.of_middle.chunks_exact_mut(2 * WIDTH).zip(rows) {
+            let ((mean, raw), (of_mean, of_raw)) = (middle.split_at(WIDTH), of_middle.split_at_mut(WIDTH));
+            for index in 0..WIDTH {
+                of_mean[index] = of_code[index] + self.beta * mean[index];
+                let log_variance = clamped(raw[index]);
+                let deviation = math::expf(0.5 * log_variance);
+                let of_sample = of_code[index] * noise[index] * 0.5 * deviation;
+                let of_divergence = self.beta * 0.5 * (deviation * deviation - 1.0);
+                let is_inside = raw[index] == log_variance;
+                of_raw[index] = if is_inside { of_sample + of_divergence } else { 0.0 };
+            }
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use rand_xoshiro::rand_core::SeedableRng;
-
-    use super::*;
-
-    const INPUTS: usize = 10;
-    const OUTPUTS: usize = 9;
-    const BETA: f32 = 0.7;
-
-    fn random(seed: u64) -> Xoshiro256PlusPlus {
-        Xoshiro256PlusPlus::seed_from_u64(seed)
-    }
-
-    fn input() -> Vec<f32> {
-        let mut random = random(9);
-        (0..INPUTS).map(|_| StandardNormal.sample(&mut random)).collect()
-    }
-
-    /// Half the sum of squares of the values, plus the divergence: smooth but for ReLU.
-    fn loss(network: &Network, pass: &mut Pass) -> f64 {
-        network.forward(&input(), Some(&mut random(4)), pass);
-        let squares = pass.values.iter().map(|value| 0.5 * f64::from(*value).powi(2)).sum::<f64>();
-        squares + f64::from(BETA * network.divergence(pass))
-    }
-
-    fn difference(network: &mut Network, pass: &mut Pass, layer: usize, index: usize) -> f64 {
-        const H: f32 = 1.0 / 512.0;
-        let original = network.layers()[layer].1.values()[index];
-        network.layers_mut()[layer].values_mut()[index] = original + H;
-        let above = loss(network, pass);
-        network.layers_mut()[layer].values_mut()[index] = original - H;
-        let below = loss(network, pass);
-        network.layers_mut()[layer].values_mut()[index] = original;
-        (above - below) / f64::from(2.0 * H)
-    }
-
-    #[test]
-    fn the_gradient_is_that_of_finite_differences() {
-        for bottleneck in [false, true] {
-            let mut network = Network::new(INPUTS, OUTPUTS, bottleneck, &mut random(2));
-            let mut pass = Pass::new(&network);
-            loss(&network, &mut pass);
-            let of_values = pass.values.clone();
-            network.backward(&pass, &of_values, BETA);
-            for layer in 0..network.layers().len() {
-                let gradient = network.layers()[layer].1.gradient().to_vec();
-                let scale = gradient.iter().map(|g| f64::from(g.abs())).fold(0.0, f64::max);
-                assert!(scale > 1e-3, "layer {layer} has no gradient");
-                for index in (0..gradient.len()).step_by(7) {
-                    let expected = difference(&mut network, &mut pass, layer, index);
-                    let error = (f64::from(gradient[index]) - expected).abs();
-                    assert!(
-                        error < 0.01 * scale + 2e-4,
-                        "{bottleneck} {layer} {index}: {error} of {expected}"
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_bottleneck_is_deterministic_without_noise_and_not_with_it() {
-        let network = Network::new(INPUTS, OUTPUTS, true, &mut random(2));
-        let mut passes = [Pass::new(&network), Pass::new(&network)];
-        passes.iter_mut().for_each(|pass| network.forward(&input(), None, pass));
-        assert_eq!(passes[0].values, passes[1].values);
-        network.forward(&input(), Some(&mut random(5)), &mut passes[1]);
-        assert_ne!(passes[0].values, passes[1].values);
-    }
-
-    #[test]
-    fn adam_learns_a_small_regression() {
-        let mut network = Network::new(2, 1, false, &mut random(1));
-        let mut pass = Pass::new(&network);
-        let cases = [([0.0, 0.0], 0.0), ([0.0, 1.0], 1.0), ([1.0, 0.0], 1.0), ([1.0, 1.0], 0.0)];
-        for step in 1..=1_500 {
-            for (input, wanted) in &cases {
-                network.forward(input, None, &mut pass);
-                let error = pass.values[0] - wanted;
-                network.backward(&pass, &[error], 0.0);
-            }
-            network.adam(5e-3, 0.25, step);
-        }
-        for (input, wanted) in &cases {
-            network.forward(input, None, &mut pass);
-            assert!((pass.values[0] - wanted).abs() < 0.05, "{input:?}: {}", pass.values[0]);
-        }
-    }
-}
+mod tests;

@@ -5,7 +5,8 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
 use super::learner::{Learner, Settings};
 use super::replay::{Sampling, Transition};
-use crate::env::{Action, EnvConfig, EnvError, OWN_FEATURES, Observation, SliceEnv};
+use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
+use crate::env::{Action, EnvConfig, EnvError, Observation, SliceEnv};
 use crate::policy::Code;
 
 /// The learning methods of the source document's Figure 3.
@@ -68,15 +69,32 @@ pub struct LearntEpisode {
     pub trimmed_claims: usize,
     /// Mean latency over slices and steps, ms.
     pub latency_ms: f64,
-    /// Used part of all CPU.
+    /// Used part of all that is shared.
     pub network_utilisation: f64,
+    /// Mean used part of the grants.
+    pub exploitation: f64,
     /// Sum of all slices' rewards.
     pub reward: f64,
 }
 
-/// A training's result.
+/// A training that can be done episode by episode, stored between any two of them, and gone on with.
 #[derive(Debug, Clone)]
 pub struct Training {
+    method: Method,
+    settings: Settings,
+    env: SliceEnv,
+    seeds: SplitMix64,
+    /// Episodes done.
+    done: u32,
+    learners: Vec<Learner>,
+    before: Vec<f32>,
+    after: Vec<f32>,
+    actions: Vec<Action>,
+}
+
+/// A finished training.
+#[derive(Debug, Clone)]
+pub struct Trained {
     /// Its episodes.
     pub episodes: Vec<LearntEpisode>,
     /// The agents.
@@ -93,89 +111,171 @@ pub fn train(
     seed: u64,
     settings: Settings,
     progress: impl Fn(),
-) -> Result<Training, EnvError> {
-    if method == Method::Predefined && config.messages < Code::COUNT {
-        let value = config.messages as f64;
-        return Err(EnvError::OutOfRange { name: "messages", value, rule: "at least 3 for the codes" });
-    }
-    let mut env = SliceEnv::new(config.clone(), seed)?;
-    let mut seeds = SplitMix64::seed_from_u64(seed);
-    let learners = (0..env.slices()).map(|_| Learner::new(settings, seeds.next_u64())).collect();
-    let mut training = Training { episodes: Vec::new(), learners };
-    for episode in 0..settings.episodes {
-        env.reset(seeds.next_u64());
-        training.learners.iter_mut().for_each(|learner| learner.begin(episode));
-        let learnt = learn_episode(method, &mut env, &mut training.learners)?;
-        training.episodes.push(learnt);
+) -> Result<Trained, EnvError> {
+    let mut training = Training::new(method, config.clone(), seed, settings)?;
+    let mut episodes = Vec::new();
+    while !training.is_done() {
+        episodes.push(training.episode()?);
         progress();
     }
-    Ok(training)
+    Ok(Trained { episodes, learners: training.learners })
 }
 
-fn learn_episode(
-    method: Method,
-    env: &mut SliceEnv,
-    learners: &mut [Learner],
-) -> Result<LearntEpisode, EnvError> {
-    let mut sums = LearntEpisode::default();
-    let mut before = features_of_all(method, env);
-    let (mut steps, mut done) = (0u32, false);
-    while !done {
-        let actions: Vec<_> = learners
-            .iter_mut()
-            .enumerate()
-            .map(|(slice, learner)| act(method, env, slice, learner, &before))
-            .collect();
-        let step = env.step(&actions)?;
-        done = step.done;
-        steps += 1;
-        let after = features_of_all(method, env);
-        for (slice, learner) in learners.iter_mut().enumerate() {
-            let outcome = &env.outcomes()[slice];
-            sums.reward += outcome.reward;
-            sums.latency_ms += outcome.latency_ms;
-            sums.network_utilisation += outcome.used_hz;
+impl Training {
+    /// A training of `method` in the world of `seed`, before its first episode.
+    ///
+    /// # Errors
+    /// The environment refuses its configuration, or has fewer messages than the codes.
+    pub fn new(
+        method: Method,
+        config: EnvConfig,
+        seed: u64,
+        settings: Settings,
+    ) -> Result<Training, EnvError> {
+        if method == Method::Predefined && config.messages < Code::COUNT {
+            let value = config.messages as f64;
+            return Err(EnvError::OutOfRange { name: "messages", value, rule: "at least 3 for the codes" });
+        }
+        let env = SliceEnv::new(config, seed)?;
+        let mut seeds = SplitMix64::seed_from_u64(seed);
+        let learners: Vec<_> = (0..env.slices()).map(|_| Learner::new(settings, seeds.next_u64())).collect();
+        let features = vec![0.0; env.slices() * settings.inputs];
+        Ok(Training {
+            method,
+            settings,
+            seeds,
+            done: 0,
+            learners,
+            before: features.clone(),
+            after: features,
+            actions: vec![Action::default(); env.slices()],
+            env,
+        })
+    }
+
+    /// The agents.
+    pub fn learners(&self) -> &[Learner] {
+        &self.learners
+    }
+
+    /// Episodes done.
+    pub fn episodes_done(&self) -> u32 {
+        self.done
+    }
+
+    /// Whether all episodes are done.
+    pub fn is_done(&self) -> bool {
+        self.done >= self.settings.episodes
+    }
+
+    /// Does the next episode.
+    ///
+    /// # Errors
+    /// The environment refuses a step, which it does not do to learners of its own grid.
+    pub fn episode(&mut self) -> Result<LearntEpisode, EnvError> {
+        self.env.reset(self.seeds.next_u64());
+        for learner in &mut self.learners {
+            learner.begin(self.done);
+        }
+        let episode = self.learn()?;
+        self.done += 1;
+        Ok(episode)
+    }
+
+    fn learn(&mut self) -> Result<LearntEpisode, EnvError> {
+        let mut sums = LearntEpisode::default();
+        observe(self.method, &self.env, &mut self.before);
+        let (mut steps, mut done) = (0u32, false);
+        while !done {
+            self.decide();
+            let step = self.env.step(&self.actions)?;
+            done = step.done;
+            steps += 1;
+            observe(self.method, &self.env, &mut self.after);
+            self.remember(done);
+            std::mem::swap(&mut self.before, &mut self.after);
+            for outcome in self.env.outcomes() {
+                sums.reward += outcome.reward;
+                sums.latency_ms += outcome.latency_ms;
+                sums.network_utilisation += outcome.used_hz;
+                sums.exploitation += outcome.exploitation;
+            }
+            sums.conflicts += u32::from(step.conflict);
+            sums.trimmed_claims += step.trimmed_slices;
+        }
+        let slice_steps = f64::from(steps) * self.env.slices() as f64;
+        sums.latency_ms /= slice_steps;
+        sums.exploitation /= slice_steps;
+        sums.network_utilisation /= f64::from(steps) * self.env.config().total_hz() as f64;
+        Ok(sums)
+    }
+
+    fn decide(&mut self) {
+        let (config, inputs) = (self.env.config(), self.settings.inputs);
+        let agents = self.learners.iter_mut().zip(self.before.chunks_exact(inputs));
+        for (slice, ((learner, features), action)) in agents.zip(&mut self.actions).enumerate() {
+            let (level, learnt) = learner.decide(features);
+            let message = match self.method {
+                Method::Step => learnt,
+                Method::Madrl => 0,
+                Method::Predefined => {
+                    Code::of(config.claim_hz(slice, level), config.slices[slice].share_hz).message()
+                }
+            };
+            *action = Action { level, message };
+        }
+    }
+
+    fn remember(&mut self, last: bool) {
+        let inputs = self.settings.inputs;
+        let features = self.before.chunks_exact(inputs).zip(self.after.chunks_exact(inputs));
+        let outcomes = self.env.outcomes().iter().zip(&self.actions);
+        for ((learner, (before, after)), (outcome, action)) in
+            self.learners.iter_mut().zip(features).zip(outcomes)
+        {
             learner.learn(Transition {
-                before: std::mem::take(&mut before[slice]),
-                level: actions[slice].level,
-                message: actions[slice].message,
+                before,
+                level: action.level,
+                message: action.message,
                 reward: narrow(outcome.reward),
-                after: after[slice].clone(),
-                last: done,
+                after,
+                last,
             });
         }
-        before = after;
-        sums.conflicts += u32::from(step.conflict);
-        sums.trimmed_claims += step.trimmed_slices;
     }
-    sums.latency_ms /= f64::from(steps) * env.slices() as f64;
-    sums.network_utilisation /= f64::from(steps) * env.config().total_hz() as f64;
-    Ok(sums)
 }
 
-fn act(method: Method, env: &SliceEnv, slice: usize, learner: &mut Learner, features: &[Vec<f32>]) -> Action {
-    let (level, learnt) = learner.decide(&features[slice]);
-    let config = env.config();
-    let message = match method {
-        Method::Step => learnt,
-        Method::Madrl => 0,
-        Method::Predefined => {
-            Code::of(config.claim_hz(slice, level), config.slices[slice].share_hz).message()
+impl Stateful for Training {
+    fn store(&self, to: &mut Writer<'_>) {
+        to.put("episodes_done", self.done);
+        // SplitMix64 shows its state to serde only; it is one word.
+        to.put(
+            "seeds",
+            serde_json::to_value(&self.seeds).ok().and_then(|seeds| seeds["x"].as_u64()).unwrap_or(0),
+        );
+        for (index, learner) in self.learners.iter().enumerate() {
+            learner.store(&mut to.part(&format!("agent.{index}")));
         }
-    };
-    Action { level, message }
+    }
+
+    fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), CheckpointError> {
+        self.done = from.take("episodes_done")?;
+        self.seeds = SplitMix64::from_seed(from.take::<u64>("seeds")?.to_le_bytes());
+        for (index, learner) in self.learners.iter_mut().enumerate() {
+            learner.restore(&mut from.part(&format!("agent.{index}")))?;
+        }
+        Ok(())
+    }
 }
 
-fn features_of_all(method: Method, env: &SliceEnv) -> Vec<Vec<f32>> {
+/// Writes what the agents of `method` see, agent by agent.
+fn observe(method: Method, env: &SliceEnv, features: &mut [f32]) {
     let config = env.config();
     let heard = if method.hears_messages() { config.messages } else { 0 };
-    let count = Observation::features(env.slices(), heard);
-    let of = |slice| {
-        let mut features = vec![0.0; count.max(OWN_FEATURES)];
-        env.observe(slice).write(config.step_s, config.total_hz(), heard, &mut features);
-        features
-    };
-    (0..env.slices()).map(of).collect()
+    let count = features.len() / env.slices();
+    for (slice, features) in features.chunks_exact_mut(count).enumerate() {
+        env.observe(slice).write(config.step_s, config.total_hz(), heard, features);
+    }
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "networks compute in single precision")]

@@ -3,13 +3,13 @@
 use super::super::config::{CpuDrift, PreemptionRule};
 use super::super::physics::{Before, Fixed, Law};
 use super::state::SliceLanes;
+use crate::math;
 use crate::random::{self, Stream};
 use crate::reward::{Experience, RewardWeights};
 use crate::simd::Kernel;
 
 /// Draws the random numbers of a slice's next step, and its radio.
 pub(super) struct Draw<'a> {
-    pub(super) bandwidth_hz: f64,
     pub(super) drift: CpuDrift,
     pub(super) lanes: SliceLanes<'a>,
 }
@@ -22,15 +22,13 @@ impl Kernel for Draw<'_> {
         let (a, b) = (&mut lanes.random_a[..count], &mut lanes.random_b[..count]);
         let (c, d) = (&mut lanes.random_c[..count], &mut lanes.random_d[..count]);
         let (packets, switch) = (&mut lanes.draw_packets[..count], &mut lanes.draw_switch[..count]);
-        let radio = &mut lanes.radio_bps[..count];
         let (channel, efficiency) = (&mut lanes.channel[..count], &mut lanes.efficiency[..count]);
         for lane in 0..count {
             packets[lane] = random::step(&mut a[lane], &mut b[lane], &mut c[lane], &mut d[lane]);
             switch[lane] = random::step(&mut a[lane], &mut b[lane], &mut c[lane], &mut d[lane]);
             let bits = random::step(&mut a[lane], &mut b[lane], &mut c[lane], &mut d[lane]);
-            channel[lane].step(bits);
-            efficiency[lane] = channel[lane].efficiency();
-            radio[lane] = efficiency[lane] * self.bandwidth_hz;
+            channel[lane].move_by(math::normalf_in_loop(bits));
+            efficiency[lane] = channel[lane].efficiency_in_loop();
         }
         if self.drift.deviation > 0.0 {
             for (x, words) in lanes.drift.iter_mut().zip(lanes.drift_random) {
@@ -145,7 +143,7 @@ impl Kernel for Advance<'_> {
             used[lane] = pass.used_hz;
             exploitation[lane] = pass.exploitation;
             latency[lane] = pass.latency_ms;
-            reward[lane] = self.reward.reward(&experience);
+            reward[lane] = self.reward.reward_in_loop(&experience);
             arrived[lane] = arrivals[lane];
             served[lane] = pass.computation.sent;
             dropped[lane] = pass.transmission.dropped + pass.computation.dropped;

@@ -49,10 +49,10 @@ lanes! {
     random_a: u32, random_b: u32, random_c: u32, random_d: u32,
     draw_packets: u32, draw_switch: u32,
     on: u8, offset: u32,
-    drift_random: [u32; 4], drift: f64,
-    channel: RadioChannel, efficiency: f64, radio_bps: f64,
+    drift_random: [u32; 4], drift: f32,
+    channel: RadioChannel, efficiency: f32,
     transmission_bits: f64, computation_bits: f64, arrivals_bits: f64,
-    messages: u32,
+    messages: usize,
     claimed_hz: f64, demand_hz: f64, granted_hz: f64, used_hz: f64,
     exploitation: f64, latency_ms: f64, reward: f64,
     arrived_bits: f64, served_bits: f64, dropped_bits: f64,
@@ -109,7 +109,7 @@ impl Lanes {
         (self.random_a[lane], self.random_b[lane], self.random_c[lane], self.random_d[lane]) = (a, b, c, d);
         if config.cpu_drift.deviation > 0.0 {
             let mut random = Stream::new(seed, slice + DRIFT_LANES);
-            self.drift[lane] = math::normal(random.next());
+            self.drift[lane] = math::normalf(random.next());
             self.drift_random[lane] = random.0;
         }
     }

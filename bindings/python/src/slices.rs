@@ -1,5 +1,6 @@
 //! `aivirt.slices`: environments, and the policies in them.
 
+mod agent;
 mod batch;
 mod config;
 mod env;
@@ -14,6 +15,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("LEVELS", LEVELS)?;
     module.add("LEVELS_PERCENT", LEVELS_PERCENT.to_vec())?;
     module.add("OWN_FEATURES", OWN_FEATURES)?;
+    agent::register(module)?;
     config::register(module)?;
     env::register(module)?;
     batch::register(module)?;

@@ -23,14 +23,14 @@ def test_a_partition_lives_its_whole_life(sim_board: SimBoard, sim_client: aivir
     assert sim_client.find("web") == web == sim_client.find(identity) == sim_client.find(str(identity))
     assert sim_client.find("db") is None
     web.deploy(sim_board.kernel, cmdline="quiet")
-    assert web.state is PartitionState.DEPLOYED
+    assert web.state() is PartitionState.DEPLOYED
     web.reboot()
     web.suspend()
-    assert web.state is PartitionState.SUSPENDED
+    assert web.state() is PartitionState.SUSPENDED
     web.restore()
     assert web.stats()
     web.shutdown()
-    assert web.state is PartitionState.READY
+    assert web.state() is PartitionState.READY
     web.destroy()
     assert sim_client.list_partitions() == []
     with pytest.raises(aivirt.NotFoundError) as caught:
@@ -77,7 +77,7 @@ def test_refusals_are_the_exceptions_of_their_kind(sim_board: SimBoard, sim_clie
         web.deploy(__file__)
     with pytest.raises(aivirt.NotFoundError):
         web.deploy("no-such-kernel")
-    assert web.state is PartitionState.READY, "nothing of all that has changed it"
+    assert web.state() is PartitionState.READY, "nothing of all that has changed it"
 
 
 def test_remove_works_in_every_state(sim_board: SimBoard, sim_client: aivirt.Client) -> None:
@@ -99,7 +99,7 @@ def test_a_stubborn_guest_times_out_and_stays_deployed(sim_board: SimBoard, sim_
     web.deploy(sim_board.kernel, cmdline="sim.guest=stubborn")
     with pytest.raises(aivirt.TimedOutError) as caught:
         web.shutdown(timeout_ms=50)
-    assert caught.value.is_temporary and web.state is PartitionState.DEPLOYED
+    assert caught.value.is_temporary and web.state() is PartitionState.DEPLOYED
 
 
 def test_a_faulted_partition_says_why(sim_board: SimBoard, sim_client: aivirt.Client) -> None:
@@ -170,7 +170,7 @@ def test_images_are_uploaded_once_and_deployed_by_their_reference(
     assert [image.reference for image in store.images] == [reference] and store.used >= 1 << 20
     web = sim_client.create_partition(1, memory_mib=512)
     web.deploy(reference)
-    assert web.state is PartitionState.DEPLOYED
+    assert web.state() is PartitionState.DEPLOYED
     sim_client.delete_image(reference)
     assert sim_client.list_images().images == ()
     with pytest.raises(aivirt.NotFoundError):

@@ -50,7 +50,7 @@ def test_a_state_error_tells_both_states() -> None:
 
 
 def test_the_state_table_is_that_of_the_library() -> None:
-    table = {
+    table: dict[str, dict[str, str | None]] = {
         "READY": {"deploy": "DEPLOYED", "destroy-partition": None},
         "DEPLOYED": {"shutdown": "READY", "reboot": "DEPLOYED", "suspend": "SUSPENDED"},
         "SUSPENDED": {"shutdown": "READY", "restore": "DEPLOYED"},

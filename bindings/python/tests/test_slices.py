@@ -44,7 +44,7 @@ def test_a_batch_does_to_the_last_bit_what_single_environments_do(name: str) -> 
         steps += 1
         for index, (env, result) in enumerate(zip(singles, results)):
             assert np.array_equal(result.observations, observations[index])
-            assert np.array_equal(np.float32(result.rewards), rewards[index])
+            assert np.array_equal(np.array(result.rewards, np.float32), rewards[index])
             assert np.array_equal(env.outcomes().latency_ms.astype(np.float32), latencies[index])
             assert (result.done, result.conflict) == (done, batch.conflicts[index])
         assert batch.total_conflicts == batch.conflicts.sum()

@@ -43,7 +43,12 @@ def test_the_interpreter_runs_while_a_call_waits(sim_board: SimBoard) -> None:
     with sim_board.client() as client:
         slow = client.create_partition(1, memory_mib=64)
         slow.deploy(sim_board.kernel, cmdline="sim.guest=stubborn")
-        thread = threading.Thread(target=lambda: pytest.raises(aivirt.TimedOutError, slow.shutdown, timeout_ms=500))
+
+        def stopping() -> None:
+            with pytest.raises(aivirt.TimedOutError):
+                slow.shutdown(timeout_ms=500)
+
+        thread = threading.Thread(target=stopping)
         thread.start()
         turns = 0
         while thread.is_alive():

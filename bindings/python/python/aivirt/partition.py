@@ -328,7 +328,6 @@ class Partition:
         """
         return self._client.query_partition(self.id)
 
-    @property
     def state(self) -> PartitionState:
         """Its state now; asks vmand."""
         return self.info().state
@@ -372,7 +371,7 @@ class Partition:
         """Gives cores and memory back, whatever the state: shuts down first if need be, and one that is gone is fine."""
         for _ in range(10):
             try:
-                if self.state is not PartitionState.READY:
+                if self.state() is not PartitionState.READY:
                     self.shutdown()
                 return self.destroy()
             except NotFoundError:
@@ -391,10 +390,10 @@ class Partition:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._client.events() as events:
-            while self.state is not state:
+            while self.state() is not state:
                 left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                if events.wait(left) is None and self.state is not state:
-                    raise TimedOutError(f"Partition {self.id} is {self.state}, not {state}", command="subscribe-events")
+                if events.wait(left) is None and (now := self.state()) is not state:
+                    raise TimedOutError(f"Partition {self.id} is {now}, not {state}", command="subscribe-events")
 
     def console_read(self, position: int | None = None, max_bytes: int | None = None) -> ConsolePiece:
         """What it has printed. See :meth:`aivirt.Client.console_read`."""

@@ -9,6 +9,7 @@ claims more or less of the shared CPU, and tells the others a message that they 
 :mod:`aivirt.slices.slice_env_v0`                      PettingZoo: ``parallel_env()``, ``env()``
 :mod:`aivirt.slices.gym`                               Gymnasium: one slice among policies, or one agent for all slices
 :class:`Team`                                          the policies that need no learning
+:class:`Agent`, :mod:`aivirt.slices.agents`            those that have learnt, exchanged with PyTorch, Rust and C
 :class:`EnvConfig`                                     what the world is made of
 =====================================================  ===============================================================
 
@@ -22,6 +23,7 @@ claims more or less of the shared CPU, and tells the others a message that they 
 from __future__ import annotations
 
 from .. import _aivirt
+from .agents import Agent, load_agents
 from .batch import BatchedSliceEnv
 from .config import EnvConfig, SliceSpec, Traffic, read_trace
 from .single import E2Report, Outcomes, SliceEnv, StepResult
@@ -32,6 +34,7 @@ __all__ = [
     "LEVELS_PERCENT",
     "OWN_FEATURES",
     "POLICY_NAMES",
+    "Agent",
     "BatchedSliceEnv",
     "E2Report",
     "EnvConfig",
@@ -41,6 +44,7 @@ __all__ = [
     "StepResult",
     "Team",
     "Traffic",
+    "load_agents",
     "read_trace",
 ]
 

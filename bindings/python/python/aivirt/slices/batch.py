@@ -155,4 +155,4 @@ class BatchedSliceEnv:
 
     def _next_seeds(self, envs: int) -> NDArray[np.uint64]:
         (child,) = self._seed.spawn(1)
-        return child.generate_state(envs, np.uint64)
+        return child.generate_state(envs, np.uint64).astype(np.uint64, copy=False)

@@ -7,7 +7,7 @@ Importing this module registers them, so that ``gymnasium.make("aivirt/SliceAgen
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, SupportsFloat
+from typing import Any, SupportsFloat
 
 import gymnasium
 import numpy as np
@@ -29,7 +29,7 @@ _Action = NDArray[np.int64]
 class _Episode(gymnasium.Env[_Observation, _Action]):
     """What both have in common: a world, and its episodes from a seed."""
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012
 
     def __init__(self, config: EnvConfig | None, render_mode: str | None, values: dict[str, Any]) -> None:
         if config is not None and values:

@@ -20,7 +20,6 @@ end                 truncation after ``episode_steps``
 
 from __future__ import annotations
 
-import functools
 from typing import Any, ClassVar
 
 import numpy as np
@@ -88,12 +87,10 @@ class SliceParallelEnv(ParallelEnv[str, _Observation, _Action]):
             for agent in self.possible_agents
         }
 
-    @functools.lru_cache(maxsize=None)  # noqa: B019 - an environment lives as long as its spaces
     def observation_space(self, agent: str) -> spaces.Box:
         """What an agent sees."""
         return self._spaces[agent][0]
 
-    @functools.lru_cache(maxsize=None)  # noqa: B019
     def action_space(self, agent: str) -> spaces.MultiDiscrete:
         """What an agent does."""
         return self._spaces[agent][1]

@@ -11,7 +11,7 @@ use crate::assets::{self, Asset};
 use crate::report::Show;
 use crate::setup::packages::Need;
 use crate::stage::Recorder;
-use crate::{bench, board, check, demo, setup, test};
+use crate::{bench, board, check, demo, python, setup, test};
 
 /// The one entry to every job of the repository.
 #[derive(Debug, Parser)]
@@ -29,7 +29,7 @@ enum Job {
     Test(test::TestArgs),
     /// Run the benchmarks of an area and print one table.
     Bench {
-        /// Only this area: partitions, reservations, slices.
+        /// Only this area: partitions, reservations, slices, python.
         area: Option<String>,
     },
     /// Check format, lints, documentation, edges between crates, text and licences.
@@ -39,6 +39,12 @@ enum Job {
         /// Only for these jobs.
         needs: Vec<Need>,
         /// Install without asking.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Build wheels of the Python package, for this machine and for aarch64 where a toolchain is there.
+    Wheels {
+        /// Install missing Debian packages without asking.
         #[arg(long)]
         yes: bool,
     },
@@ -79,6 +85,7 @@ impl Cli {
             Job::Test(args) => test::run(&args),
             Job::Check => Ok(run_checks()),
             Job::Setup { needs, yes } => set_up(&needs, yes).map(|()| ExitCode::SUCCESS),
+            Job::Wheels { yes } => wheels(yes).map(|()| ExitCode::SUCCESS),
             Job::Board(args) => board::run(&args),
             Job::Assets(job) => job.run().map(|()| ExitCode::SUCCESS),
         }
@@ -92,6 +99,12 @@ fn run_checks() -> ExitCode {
     check::header(&mut recorder);
     println!("{}", recorder.counts);
     if recorder.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn wheels(yes: bool) -> Result<()> {
+    setup::ensure(&[Need::Python], yes)?;
+    python::wheels()?.iter().for_each(|wheel| println!("{}", wheel.display()));
+    Ok(())
 }
 
 fn set_up(needs: &[Need], yes: bool) -> Result<()> {

@@ -38,7 +38,10 @@ const RULES: &[Rule] = &[
         in_tests: &["vman-sim", "vmand"],
         ..rule("vmanctl", &["vman-core"])
     },
-    rule("aivirt-python", &["vman-core", "deadline-monitor", "slice-agent"]),
+    Rule {
+        behind_a_feature: &["vman-sim", "vmand"],
+        ..rule("aivirt-python", &["vman-core", "deadline-monitor", "slice-agent"])
+    },
     rule("aivirt-node", &[]),
     rule("vman-fuzz", &["vman-core", "vman-firmware", "vman-sim"]),
     rule("no-std-guard", &["vman-core", "vman-firmware", "slice-agent"]),

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod demo;
 pub mod edges;
 pub mod process;
+pub mod python;
 pub mod report;
 pub mod setup;
 pub mod skips;

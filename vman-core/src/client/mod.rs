@@ -11,11 +11,11 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::command::{CodecError, Command, ConsoleAttach, ErrorReply, brief};
+use crate::command::{CodecError, Command, ConsoleAttach, ErrorReply, brief, encode};
 use crate::error::{Error, ErrorKind};
 use lines::Lines;
 
@@ -94,6 +94,18 @@ pub struct Client {
     broken: bool,
 }
 
+#[derive(Serialize)]
+struct RequestLine<'a, T> {
+    command: &'a str,
+    args: &'a T,
+    id: u64,
+}
+
+/// The read that follows waits by itself.
+fn at_once(_: BorrowedFd<'_>) -> Result<(), ClientError> {
+    Ok(())
+}
+
 #[derive(Deserialize)]
 struct ReplyLine<'a> {
     #[serde(borrow, default)]
@@ -142,7 +154,28 @@ impl Client {
         let mut request = std::mem::take(&mut self.request);
         request.clear();
         command.encode(&mut request, Some(id));
-        let answer = self.exchange(&request).and_then(|line| read_reply(line, id));
+        let answer = self.exchange(&request, &mut at_once).and_then(|line| read_reply(line, id));
+        self.request = request;
+        answer
+    }
+
+    /// Sends the command of this name with `args`, and asks `ready` to wait for the answer: it is given the descriptor
+    /// that becomes readable, and may give up, for example because its user pressed a key.
+    ///
+    /// # Errors
+    /// As [`Client::call`], and what `ready` says; then the connection is of no use.
+    pub fn call_when_ready<R: DeserializeOwned>(
+        &mut self,
+        command: &str,
+        args: &impl Serialize,
+        ready: &mut dyn FnMut(BorrowedFd<'_>) -> Result<(), ClientError>,
+    ) -> Result<R, Error> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let mut request = std::mem::take(&mut self.request);
+        request.clear();
+        encode(&mut request, &RequestLine { command, args, id });
+        let answer = self.exchange(&request, ready).and_then(|line| read_reply(line, id));
         self.request = request;
         answer
     }
@@ -153,14 +186,19 @@ impl Client {
     /// # Errors
     /// As [`Client::call`], without [`Error::Remote`].
     pub fn call_line(&mut self, line: &[u8]) -> Result<&[u8], Error> {
-        self.exchange(line)
+        self.exchange(line, &mut at_once)
     }
 
-    fn exchange(&mut self, request: &[u8]) -> Result<&[u8], Error> {
+    fn exchange(
+        &mut self,
+        request: &[u8],
+        ready: &mut dyn FnMut(BorrowedFd<'_>) -> Result<(), ClientError>,
+    ) -> Result<&[u8], Error> {
         if std::mem::replace(&mut self.broken, true) {
             return Err(ClientError::Closed.into());
         }
         self.lines.send(request)?;
+        ready(self.lines.socket().as_fd())?;
         let line = self.lines.next()?;
         self.broken = false;
         Ok(line)
@@ -251,6 +289,17 @@ mod tests {
             version(&mut answering("{\"return\":{},\"id\":7}\n")).unwrap_err().kind(),
             ErrorKind::Protocol
         );
+    }
+
+    #[test]
+    fn caller_may_give_up_waiting_and_the_connection_is_of_no_use_then() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let mut client = Client::from_socket(ours);
+        let mut give_up = |_: BorrowedFd<'_>| Err(ClientError::Timeout);
+        let args = serde_json::Map::new();
+        let answer = client.call_when_ready::<IgnoredAny>("query-host", &args, &mut give_up);
+        assert_eq!(answer.unwrap_err().kind(), ErrorKind::Timeout);
+        assert_eq!(version(&mut client).unwrap_err().kind(), ErrorKind::Disconnected);
     }
 
     #[test]

@@ -89,7 +89,7 @@ pub fn encode_push<T: Serialize>(out: &mut Vec<u8>, line: &T) {
 }
 
 /// A `Vec` takes every byte and our types have string keys only, so writing cannot fail.
-pub(super) fn encode<T: Serialize>(out: &mut Vec<u8>, line: &T) {
+pub(crate) fn encode<T: Serialize>(out: &mut Vec<u8>, line: &T) {
     let start = out.len();
     if serde_json::to_writer(&mut *out, line).is_err() {
         out.truncate(start);

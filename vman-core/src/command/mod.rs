@@ -18,8 +18,8 @@ pub use args::{
     ConsoleAttach, ConsoleInput, ConsoleRead, ConsoleWrite, CreatePartition, Deploy, Hello, ImageDelete,
     ImagePut, Role, Shutdown, ShutdownMode, Target,
 };
-pub(crate) use codec::brief;
 pub use codec::{CodecError, MAX_LINE, encode_error, encode_push, encode_return};
+pub(crate) use codec::{brief, encode};
 pub use event::{EventData, EventRecord};
 pub use host::{CpuRecord, HostRecord, MemoryRecord};
 pub use partition::{Created, Fault, PartitionRecord, Partitions, Stats};

@@ -18,6 +18,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::check::cargo;
+use crate::python::Python;
 use crate::{process, workspace};
 use measure::{Measure, Reader, compare};
 
@@ -27,15 +28,19 @@ struct Area {
     name: &'static str,
     /// Packages whose bench targets are run.
     packages: &'static [&'static str],
+    /// Programs of the Python package that measure, from its directory.
+    scripts: &'static [&'static str],
 }
 
 const AREAS: &[Area] = &[
     Area {
         name: "partitions",
         packages: &["vman-core", "vman-firmware", "vman-sim", "vmand", "vmanctl", "vman-ffi"],
+        scripts: &[],
     },
-    Area { name: "reservations", packages: &["deadline-monitor"] },
-    Area { name: "slices", packages: &["slice-agent", "slice-manager"] },
+    Area { name: "reservations", packages: &["deadline-monitor"], scripts: &[] },
+    Area { name: "slices", packages: &["slice-agent", "slice-manager"], scripts: &[] },
+    Area { name: "python", packages: &[], scripts: &["benches/calls.py", "benches/slices.py"] },
 ];
 
 /// What is written to `target/bench/AREA.json`.
@@ -59,8 +64,8 @@ pub fn run(area: Option<&str>) -> Result<()> {
     let mut ran = 0;
     for area in areas {
         let benches = benches(area)?;
-        ran += benches.len();
-        if !benches.is_empty() {
+        ran += benches.len() + area.scripts.len();
+        if !benches.is_empty() || !area.scripts.is_empty() {
             run_area(area, &benches)?;
         }
     }
@@ -84,6 +89,7 @@ fn run_area(area: &Area, benches: &[(String, String)]) -> Result<()> {
         println!("-- {}: {package}: {bench}", area.name);
         measures.extend(run_bench(package, bench)?);
     }
+    measures.extend(run_scripts(area)?);
     compare(&mut measures);
     println!("{}", table(&measures));
     println!("{}", write(area, &measures)?.display());
@@ -108,6 +114,26 @@ fn run_bench(package: &str, bench: &str) -> Result<Vec<Measure>> {
     let mut command = cargo("bench");
     command.args(["--package", package, "--bench", bench]);
     read_measures(&mut command).with_context(|| format!("Benchmark {bench} of {package}"))
+}
+
+/// Python programs, with the daemon and the client of Rust that they compare with.
+fn run_scripts(area: &Area) -> Result<Vec<Measure>> {
+    if area.scripts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let python = Python::prepare()?;
+    let mut build = cargo("build");
+    process::read(build.args(["--release", "--package", "vmand", "--bin", "vmand"]))?;
+    let mut build = cargo("build");
+    process::read(build.args(["--release", "--package", "vman-core", "--example", "query_times"]))?;
+    let mut measures = Vec::new();
+    for script in area.scripts {
+        println!("-- {}: {script}", area.name);
+        let mut command = python.command();
+        command.arg(script).env("AIVIRT_RELEASE", workspace::target_dir().join("release"));
+        measures.extend(read_measures(&mut command).with_context(|| format!("Benchmark {script}"))?);
+    }
+    Ok(measures)
 }
 
 fn read_measures(command: &mut Command) -> Result<Vec<Measure>> {

@@ -1,6 +1,7 @@
 //! Which Debian packages each job needs, and how to see that one is there.
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::process;
 
@@ -11,6 +12,8 @@ enum Sign {
     Program(&'static str),
     /// A file.
     File(&'static str),
+    /// A module of the `python3` in `PATH`.
+    PythonModule(&'static str),
 }
 
 /// A Debian package that a job needs.
@@ -29,8 +32,14 @@ impl Package {
         match self.sign {
             Sign::Program(name) => process::exists(name),
             Sign::File(path) => Path::new(path).exists(),
+            Sign::PythonModule(name) => has_python_module(name),
         }
     }
+}
+
+fn has_python_module(name: &str) -> bool {
+    let find = format!("import importlib.util, sys; sys.exit(importlib.util.find_spec('{name}') is None)");
+    process::read(Command::new("python3").args(["-c", &find])).is_ok()
 }
 
 const fn program(name: &'static str, program: &'static str, why: &'static str) -> Package {
@@ -53,6 +62,12 @@ const CROSS_GCC: Package =
     program("gcc-aarch64-linux-gnu", "aarch64-linux-gnu-gcc", "links and compiles for the board");
 const CROSS_LIBC: Package =
     file("libc6-dev-arm64-cross", "/usr/aarch64-linux-gnu/lib/libc.a", "static programs for the board");
+const PYTHON: Package = program("python3", "python3", "runs the Python package");
+const PYTHON_VENV: Package = Package {
+    name: "python3-venv",
+    why: "a private place for Python packages",
+    sign: Sign::PythonModule("ensurepip"),
+};
 const CPIO: Package = program("cpio", "cpio", "packs the board's initramfs");
 
 /// What installs packages: a group of jobs with the same needs.
@@ -62,6 +77,8 @@ pub enum Need {
     Partitions,
     /// The core tests.
     Core,
+    /// The tests of the Python package.
+    Python,
     /// Everything on the emulated board.
     Board,
 }
@@ -72,6 +89,7 @@ impl Need {
         match self {
             Need::Partitions => &[GCC, LIBC_DEV, DTC],
             Need::Core => &[GCC, GXX, LIBC_DEV, DTC, VALGRIND, PKG_CONFIG],
+            Need::Python => &[GCC, LIBC_DEV, PYTHON, PYTHON_VENV],
             Need::Board => &[QEMU, CROSS_GCC, CROSS_LIBC, DTC, CPIO, MAKE],
         }
     }

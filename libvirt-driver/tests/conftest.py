@@ -11,11 +11,13 @@ import rig as rigs
 def pytest_addoption(parser):
     parser.addoption("--driver", choices=("vman", "test"), default="vman",
                      help="`test`: libvirt's own test driver instead of ours, which shows what the tables are worth")
+    parser.addoption("--own-loop", action="store_true", help="the tests turn libvirt's event loop themselves")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "contract: what every driver of libvirt promises")
-    events.run_event_loop()
+    if not config.getoption("--own-loop"):
+        events.run_event_loop()
     # Refusals are what many tests ask for: they are looked at as exceptions, not printed.
     libvirt.registerErrorHandler(lambda opaque, error: None, None)
 

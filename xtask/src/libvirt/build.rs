@@ -14,6 +14,20 @@ use crate::{process, workspace};
 /// The programs of ninja's graph that are ours.
 const TARGETS: [&str; 2] = ["src/virtvmand", "src/libvirt_driver_vman.so"];
 
+/// cargo's arguments for the static library with nothing but partitions in it.
+pub(super) const LIBVMAN: [&str; 10] = [
+    "--release",
+    "--quiet",
+    "--package",
+    "vman-ffi",
+    "--lib",
+    "--crate-type",
+    "staticlib",
+    "--no-default-features",
+    "--features",
+    "partition",
+];
+
 /// What was built, with its tree locked.
 #[derive(Debug)]
 pub struct Built {
@@ -57,12 +71,8 @@ impl Built {
     }
 }
 
-/// The static library with nothing but partitions in it.
 fn libvman() -> Result<PathBuf> {
-    let mut rustc = cargo("rustc");
-    rustc.args(["--release", "--package", "vman-ffi", "--lib", "--crate-type", "staticlib"]);
-    rustc.args(["--no-default-features", "--features", "partition", "--quiet"]);
-    process::run(&mut rustc)?;
+    process::run(cargo("rustc").args(LIBVMAN))?;
     Ok(workspace::target_dir().join("release/libvman.a"))
 }
 

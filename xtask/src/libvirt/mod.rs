@@ -4,10 +4,13 @@
 //! into it; only the daemon and the driver are compiled, against the installed library ([`tree`], [`build`]).
 
 pub mod build;
+pub mod checks;
 pub mod files;
 pub mod installed;
 pub mod layout;
+pub mod nova;
 pub mod package;
+pub mod series;
 pub mod tree;
 
 use std::path::{Path, PathBuf};
@@ -51,6 +54,12 @@ enum Job {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+    /// Write the driver as a series of patches for libvirt itself.
+    Series {
+        /// Folder of the patches.
+        #[arg(long, value_name = "DIR", default_value = "libvirt-series")]
+        out: PathBuf,
+    },
 }
 
 /// Does the job.
@@ -67,6 +76,10 @@ pub fn run(args: &LibvirtArgs) -> Result<()> {
         }
         Job::Install { prefix: Some(prefix) } => install_below(prefix),
         Job::Install { prefix: None } => install_package(&package(&default_out())?),
+        Job::Series { out } => {
+            series::write(out)?.iter().for_each(|file| println!("{}", file.display()));
+            Ok(())
+        }
         Job::Package { out } => {
             println!("{}", package(&out.clone().unwrap_or_else(default_out))?.display());
             Ok(())

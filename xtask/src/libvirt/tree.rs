@@ -60,7 +60,7 @@ impl Tree {
         let trees = directory()?.join("libvirt-build");
         let tree = Tree::lock(&trees, &format!("{}-{key}", libvirt.version()))?;
         if !tree.source().is_dir() {
-            unpack(libvirt, &tree.source(), &patch)?;
+            unpack(libvirt, &tree.source(), Some(&patch))?;
             remove_old_trees(&trees);
         }
         tree.bring_in_driver()?;
@@ -146,7 +146,7 @@ fn options(libvirt: &Libvirt, layout: &Layout) -> Vec<String> {
     options
 }
 
-fn key(parts: &[&[u8]]) -> String {
+pub(super) fn key(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_le_bytes());
@@ -155,19 +155,25 @@ fn key(parts: &[&[u8]]) -> String {
     hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Fetches and unpacks libvirt's source as the distribution has it, and applies `patch`.
-pub(super) fn unpack(libvirt: &Libvirt, into: &Path, patch: &Path) -> Result<()> {
+/// Fetches and unpacks libvirt's source as the distribution has it, and applies `patch` if there is one.
+pub(super) fn unpack(libvirt: &Libvirt, into: &Path, patch: Option<&Path>) -> Result<()> {
     let archive = fetched(libvirt)?;
     let unfinished = into.with_extension("unfinished");
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished)?;
     }
+    if let Some(dir) = into.parent() {
+        fs::create_dir_all(dir)?;
+    }
     eprintln!("  unpack  libvirt {}", libvirt.source_version);
     process::read(Command::new("dpkg-source").arg("--extract").arg(archive).arg(&unfinished))?;
-    let mut apply = Command::new("patch");
-    apply.args(["--strip=1", "--forward", "--batch", "--input"]).arg(patch).current_dir(&unfinished);
-    process::read(&mut apply)
-        .with_context(|| format!("The change in {PATCH} does not fit libvirt {}", libvirt.source_version))?;
+    if let Some(patch) = patch {
+        let mut apply = Command::new("patch");
+        apply.args(["--strip=1", "--forward", "--batch", "--input"]).arg(patch).current_dir(&unfinished);
+        process::read(&mut apply).with_context(|| {
+            format!("The change in {PATCH} does not fit libvirt {}", libvirt.source_version)
+        })?;
+    }
     fs::rename(&unfinished, into)?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod board;
 mod core;
 mod full_run;
+mod libvirt;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -76,6 +77,13 @@ const STAGES: &[Stage] = &[
         needs: &[Need::Board],
         depth: Depth::Normal,
         run: board::run,
+    },
+    Stage {
+        name: "libvirt",
+        ceiling: minutes(12),
+        needs: &[Need::Libvirt, Need::LibvirtTests],
+        depth: Depth::Normal,
+        run: libvirt::run,
     },
 ];
 
@@ -192,7 +200,7 @@ mod tests {
     #[test]
     fn cheap_stages_come_first() {
         let names: Vec<_> = select(&[], Depth::Normal).unwrap().iter().map(|stage| stage.name).collect();
-        assert_eq!(names, ["check", "core", "board"]);
+        assert_eq!(names, ["check", "core", "board", "libvirt"]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod layout;
 pub mod nova;
 pub mod package;
 pub mod series;
+pub mod session;
 pub mod tree;
 
 use std::path::{Path, PathBuf};

@@ -54,10 +54,21 @@ def rig(tmp_path):
         yield rig
 
 
-@pytest.fixture(scope="session")
+_HYPERVISOR = {}
+
+
+@pytest.fixture
 def hyper(request):
-    """The driver under test."""
+    """The driver under test. A daemon that a test has killed is told once, and started again for the others."""
     if request.config.getoption("--driver") == "test":
-        yield hypervisor.TestDriver()
-    else:
-        yield hypervisor.Vman(request.getfixturevalue("shared_rig"))
+        yield _HYPERVISOR.setdefault("test", hypervisor.TestDriver())
+        return
+    rig = request.getfixturevalue("shared_rig")
+    if "vman" not in _HYPERVISOR:
+        _HYPERVISOR["vman"] = hypervisor.Vman(rig)
+    yield _HYPERVISOR["vman"]
+    if rig.virtvmand.process.poll() is not None:
+        del _HYPERVISOR["vman"]
+        ended = rig.virtvmand.process.returncode
+        rig.virtvmand.start()
+        pytest.fail(f"virtvmand ended with {ended}:\n{rig.virtvmand.log_text()[-2000:]}")

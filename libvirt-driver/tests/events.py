@@ -60,7 +60,7 @@ class Events:
     def expect(self, name, events):
         """Waits until exactly these events came for the domain, and forgets them."""
         wait_for(lambda: len(self.of(name)) >= len(events), f"{events} of {name}, saw {self.of(name)}", 10)
-        assert self.of(name) == events
+        assert self.of(name) == events, self.of(name)
         self.forget(name)
 
     def forget(self, name):

@@ -68,7 +68,7 @@ FLAGGED = {
     "defineXMLFlags": lambda d: d.connect().defineXMLFlags(d.XMLDesc(), UNKNOWN_FLAG),
     "createXML": lambda d: d.connect().createXML(d.XMLDesc(), UNKNOWN_FLAG),
     "listAllDomains": lambda d: d.connect().listAllDomains(UNKNOWN_FLAG),
-    "getAllDomainStats": lambda d: d.connect().getAllDomainStats(0, 1 << 29),
+    "getAllDomainStats": lambda d: d.connect().getAllDomainStats(0, 1 << 20),
     "getDomainCapabilities": lambda d: d.connect().getDomainCapabilities(None, None, None, None, UNKNOWN_FLAG),
 }
 
@@ -135,7 +135,8 @@ UNSUPPORTED_CALLS = {
 
 @pytest.mark.parametrize("name", UNSUPPORTED_CALLS)
 def test_what_a_partition_cannot_do_is_said_to_be_unsupported(running, name):
-    assert code(UNSUPPORTED_CALLS[name], running) in (NO_SUPPORT, UNSUPPORTED)
+    # The migration is refused by libvirt itself, which asks the driver for its features first.
+    assert code(UNSUPPORTED_CALLS[name], running) in (NO_SUPPORT, UNSUPPORTED, ARGUMENT_UNSUPPORTED)
     assert running.isActive()
 
 

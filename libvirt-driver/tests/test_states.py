@@ -46,7 +46,7 @@ ROWS = [
     Row("destroyFlags(GRACEFUL)", lambda d: d.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL), contract=False,
         shutoff=INVALID, running=(SHUTOFF, DESTROYED), paused=(SHUTOFF, DESTROYED), transient=(GONE, DESTROYED)),
     Row("suspend", lambda d: d.suspend(),
-        shutoff=INVALID, running=(PAUSED, ["suspended paused"]), paused=nothing(),
+        shutoff=INVALID, running=(PAUSED, ["suspended paused"]), paused=INVALID,
         transient=("transient paused", ["suspended paused"])),
     Row("resume", lambda d: d.resume(),
         shutoff=INVALID, running=INVALID, paused=(RUNNING, ["resumed unpaused"]), transient=INVALID),
@@ -61,7 +61,7 @@ ROWS = [
     Row("setAutostart", lambda d: d.setAutostart(1),
         shutoff=nothing(), running=nothing(), paused=nothing(), transient=INVALID),
     Row("managedSave", lambda d: d.managedSave(), contract=False,
-        shutoff=INVALID, running=UNSUPPORTED, paused=UNSUPPORTED, transient=INVALID),
+        shutoff=UNSUPPORTED, running=UNSUPPORTED, paused=UNSUPPORTED, transient=UNSUPPORTED),
 ]
 
 

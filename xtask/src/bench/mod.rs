@@ -18,7 +18,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::check::cargo;
-use crate::{process, workspace};
+use crate::{libvirt, process, workspace};
 use measure::{Measure, Reader, compare};
 
 /// A part of the project whose benchmarks belong together.
@@ -27,15 +27,19 @@ struct Area {
     name: &'static str,
     /// Packages whose bench targets are run.
     packages: &'static [&'static str],
+    /// A program of another kind that prints measures.
+    program: Option<fn() -> Result<Command>>,
 }
 
 const AREAS: &[Area] = &[
     Area {
         name: "partitions",
         packages: &["vman-core", "vman-firmware", "vman-sim", "vmand", "vmanctl", "vman-ffi"],
+        program: None,
     },
-    Area { name: "reservations", packages: &["deadline-monitor"] },
-    Area { name: "slices", packages: &["slice-agent", "slice-manager"] },
+    Area { name: "reservations", packages: &["deadline-monitor"], program: None },
+    Area { name: "slices", packages: &["slice-agent", "slice-manager"], program: None },
+    Area { name: "libvirt", packages: &[], program: Some(libvirt::bench) },
 ];
 
 /// What is written to `target/bench/AREA.json`.
@@ -59,8 +63,8 @@ pub fn run(area: Option<&str>) -> Result<()> {
     let mut ran = 0;
     for area in areas {
         let benches = benches(area)?;
-        ran += benches.len();
-        if !benches.is_empty() {
+        ran += benches.len() + usize::from(area.program.is_some());
+        if !benches.is_empty() || area.program.is_some() {
             run_area(area, &benches)?;
         }
     }
@@ -83,6 +87,9 @@ fn run_area(area: &Area, benches: &[(String, String)]) -> Result<()> {
     for (package, bench) in benches {
         println!("-- {}: {package}: {bench}", area.name);
         measures.extend(run_bench(package, bench)?);
+    }
+    if let Some(program) = area.program {
+        measures.extend(read_measures(&mut program()?)?);
     }
     compare(&mut measures);
     println!("{}", table(&measures));

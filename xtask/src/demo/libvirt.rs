@@ -14,6 +14,7 @@ use super::daemon::Daemon;
 use super::transcript::Transcript;
 use crate::apt::Series;
 use crate::check::cargo;
+use crate::libvirt::PYTHON;
 use crate::libvirt::build::Built;
 use crate::libvirt::layout::Layout;
 use crate::libvirt::session::Session;
@@ -21,8 +22,6 @@ use crate::setup::{self, packages::Need};
 use crate::{assets, process, workspace};
 use trace::Trace;
 
-/// The Python that the distribution's binding is made for.
-const PYTHON: &str = "/usr/bin/python3";
 const EXAMPLE: &str = "libvirt-driver/examples/life_cycle.py";
 
 /// What the demonstration stands on.

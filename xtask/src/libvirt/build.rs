@@ -65,6 +65,15 @@ impl Built {
         self.tree.build()
     }
 
+    /// Tells a program of the tests by its environment what it works with; `programs` holds vmand and vman-sim.
+    pub fn tell(&self, command: &mut Command, programs: &Path) {
+        command.env("VMAND", programs.join("vmand")).env("VMAN_SIM", programs.join("vman-sim"));
+        command.env("VIRTVMAND", self.file("src/virtvmand"));
+        command.env("LIBVIRT_DRIVER_DIR", self.build_dir().join("src"));
+        // Nothing is written into the checkout.
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
+    }
+
     /// libvirt's source with the driver in it.
     pub fn source_dir(&self) -> PathBuf {
         self.tree.source()

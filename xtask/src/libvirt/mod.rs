@@ -20,10 +20,14 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
+use crate::check::cargo;
 use crate::setup::{self, packages::Need};
 use crate::{process, workspace};
 use build::Built;
 use layout::Layout;
+
+/// The Python that Debian's libvirt binding is made for.
+pub(crate) const PYTHON: &str = "/usr/bin/python3";
 
 /// What `libvirt` takes.
 #[derive(Debug, Args)]
@@ -86,6 +90,28 @@ pub fn run(args: &LibvirtArgs) -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// The benchmark of the driver, ready to run, with programs built for measuring.
+///
+/// # Errors
+/// Packages are missing, or something does not compile.
+pub fn bench() -> Result<Command> {
+    setup::ensure(&[Need::Libvirt, Need::LibvirtTests], false)?;
+    let built = Built::new(Layout::system())?;
+    process::run(cargo("build").args([
+        "--release",
+        "--quiet",
+        "--package",
+        "vmand",
+        "--package",
+        "vman-sim",
+    ]))?;
+    let release = workspace::target_dir().join("release");
+    let mut command = Command::new(PYTHON);
+    command.arg(workspace::root().join("libvirt-driver/bench/bench.py"));
+    built.tell(&mut command, &release);
+    Ok(command)
 }
 
 fn layout(prefix: Option<&Path>) -> Result<Layout> {

@@ -6,14 +6,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::PYTHON;
 use super::tree::key;
 use crate::assets::cache::Cache;
 use crate::{process, workspace};
 
 /// Exact versions of Nova and everything that it needs, from the root of the checkout.
 const REQUIREMENTS: &str = "libvirt-driver/tests/nova/requirements.txt";
-/// The Python that Debian's libvirt binding is made for.
-const PYTHON: &str = "/usr/bin/python3";
 /// Where Debian keeps that binding.
 const DIST_PACKAGES: &str = "/usr/lib/python3/dist-packages";
 

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::check::cargo;
 use crate::libvirt::build::Built;
 use crate::libvirt::layout::Layout;
-use crate::libvirt::{checks, files, nova, package, series};
+use crate::libvirt::{PYTHON, checks, files, nova, package, series};
 use crate::stage::Recorder;
 use crate::{process, workspace};
 
@@ -17,9 +17,6 @@ use super::Depth;
 
 /// The tests, from the root of the checkout.
 const TESTS: &str = "libvirt-driver/tests";
-
-/// The Python that Debian's libvirt binding is made for.
-const PYTHON: &str = "/usr/bin/python3";
 
 /// Runs the stage.
 pub(super) fn run(recorder: &mut Recorder, depth: Depth) {
@@ -71,13 +68,9 @@ fn all(built: &Built) -> Command {
 
 /// Python's test runner with everything that the tests ask the environment for.
 fn pytest(built: &Built, python: impl AsRef<OsStr>) -> Command {
-    let debug = workspace::target_dir().join("debug");
     let mut command = Command::new(python);
-    command.current_dir(workspace::root()).env("PYTHONDONTWRITEBYTECODE", "1");
-    command.env("VMAND", debug.join("vmand")).env("VMAN_SIM", debug.join("vman-sim"));
-    command
-        .env("VIRTVMAND", built.file("src/virtvmand"))
-        .env("LIBVIRT_DRIVER_DIR", built.build_dir().join("src"));
+    command.current_dir(workspace::root());
+    built.tell(&mut command, &workspace::target_dir().join("debug"));
     command.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--no-header"]);
     command
 }

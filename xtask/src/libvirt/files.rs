@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::build::{Built, copy_stripped};
 use super::installed::Libvirt;
@@ -131,7 +131,7 @@ fn put(built: &Built, origin: Origin, to: &Path) -> Result<()> {
         Origin::Binary(path) => copy_stripped(&built.file(path), to)?,
         Origin::Made(path) => write(to, &fs::read(built.file(path))?, 0o644)?,
         Origin::Settings(made, ours) => {
-            write(to, settings(&built.file(made), &checkout.join(ours))?.as_bytes(), 0o644)?
+            write(to, settings(built, &built.file(made), &checkout.join(ours))?.as_bytes(), 0o644)?
         }
         Origin::Ours(path) => write(to, &fs::read(checkout.join(path))?, 0o644)?,
         Origin::Template(path) => {
@@ -147,10 +147,24 @@ fn put(built: &Built, origin: Origin, to: &Path) -> Result<()> {
 }
 
 /// One file, as the daemon and the driver read the same one.
-fn settings(made: &Path, ours: &Path) -> Result<String> {
-    let text = fs::read_to_string(made)?;
+fn settings(built: &Built, made: &Path, ours: &Path) -> Result<String> {
+    let made = fs::read_to_string(made)?;
+    let made = if built.layout.is_system() { for_the_group(&made)? } else { made };
     let ours = fs::read_to_string(ours).with_context(|| format!("Cannot read {}", ours.display()))?;
-    Ok(format!("{}\n\n{ours}", text.trim()))
+    Ok(format!("{}\n\n{ours}", made.trim()))
+}
+
+/// Sockets for the group that the package makes, also without systemd: libvirt's file has the lines as comments.
+fn for_the_group(text: &str) -> Result<String> {
+    let mut text = text.to_owned();
+    for line in ["unix_sock_group = \"libvirt\"", "unix_sock_rw_perms = \"0770\""] {
+        let comment = format!("\n#{line}\n");
+        if !text.contains(&comment) {
+            bail!("libvirt's configuration has no line #{line} any more");
+        }
+        text = text.replace(&comment, &format!("\n{line}\n"));
+    }
+    Ok(text)
 }
 
 fn filled_in(text: &str, built: &Built) -> Result<String> {
@@ -171,4 +185,17 @@ fn write(to: &Path, content: &[u8], mode: u32) -> Result<()> {
     fs::set_permissions(&new, fs::Permissions::from_mode(mode))?;
     fs::rename(&new, to)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sockets_of_a_package_belong_to_the_group() {
+        let text = "# a\n#unix_sock_group = \"libvirt\"\n#unix_sock_rw_perms = \"0770\"\n#other = 1\n";
+        let expected = "# a\nunix_sock_group = \"libvirt\"\nunix_sock_rw_perms = \"0770\"\n#other = 1\n";
+        assert_eq!(for_the_group(text).unwrap(), expected);
+        assert!(for_the_group("nothing").is_err());
+    }
 }

@@ -12,6 +12,7 @@ pub mod nova;
 pub mod package;
 pub mod series;
 pub mod session;
+pub mod support;
 pub mod tree;
 
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::check::cargo;
 use crate::libvirt::build::Built;
 use crate::libvirt::layout::Layout;
-use crate::libvirt::{PYTHON, checks, files, nova, package, series};
+use crate::libvirt::{PYTHON, checks, files, nova, package, series, support};
 use crate::stage::Recorder;
 use crate::{process, workspace};
 
@@ -56,6 +56,7 @@ fn checks_of_the_tree(recorder: &mut Recorder, built: &Built) {
     meson.args(["test", "--no-rebuild", "-C"]).arg(built.build_dir());
     recorder
         .program("check-driverimpls, check-aclrules", meson.args(["check-driverimpls", "check-aclrules"]));
+    recorder.check("the support table of docs/libvirt.md", || support::check(&workspace::root()));
     recorder.check("libvirt's syntax check", || checks::syntax_check(&built.source_dir()));
 }
 

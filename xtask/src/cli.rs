@@ -11,7 +11,7 @@ use crate::assets::{self, Asset};
 use crate::report::Show;
 use crate::setup::packages::Need;
 use crate::stage::Recorder;
-use crate::{bench, board, check, demo, python, setup, test};
+use crate::{bench, board, check, demo, libvirt, python, setup, test};
 
 /// The one entry to every job of the repository.
 #[derive(Debug, Parser)]
@@ -50,6 +50,8 @@ enum Job {
     },
     /// Run the emulated ARMv8 board.
     Board(board::BoardArgs),
+    /// Build the libvirt driver for this machine's libvirt, and install or package it.
+    Libvirt(libvirt::LibvirtArgs),
     /// Fetch things for arm64 into the cache, or say where they are.
     #[command(hide = true, subcommand)]
     Assets(AssetsJob),
@@ -87,6 +89,7 @@ impl Cli {
             Job::Setup { needs, yes } => set_up(&needs, yes).map(|()| ExitCode::SUCCESS),
             Job::Wheels { yes } => wheels(yes).map(|()| ExitCode::SUCCESS),
             Job::Board(args) => board::run(&args),
+            Job::Libvirt(args) => libvirt::run(&args).map(|()| ExitCode::SUCCESS),
             Job::Assets(job) => job.run().map(|()| ExitCode::SUCCESS),
         }
     }

@@ -4,6 +4,7 @@
 //! architecture is added to dpkg; nothing is installed: packages are unpacked into a folder of ours.
 
 pub mod control;
+pub mod source_package;
 pub mod sources;
 
 use std::fs;

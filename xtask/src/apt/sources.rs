@@ -21,8 +21,17 @@ impl Source {
 
     /// The entry in deb822 form.
     pub fn to_deb822(&self) -> String {
+        self.entry("deb")
+    }
+
+    /// The entry of the same archive's source packages in deb822 form.
+    pub fn to_deb822_source(&self) -> String {
+        self.entry("deb-src")
+    }
+
+    fn entry(&self, kind: &str) -> String {
         let mut text = format!(
-            "Types: deb\nURIs: {}\nSuites: {}\nComponents: {}\n",
+            "Types: {kind}\nURIs: {}\nSuites: {}\nComponents: {}\n",
             self.uris.join(" "),
             self.suites.join(" "),
             self.components.join(" ")
@@ -135,6 +144,12 @@ Components: main
         let source = parse_deb822(DEB822)[0].with_suite("bookworm-backports");
         assert_eq!(parse_deb822(&source.to_deb822()), std::slice::from_ref(&source));
         assert_eq!(source.suites, ["bookworm-backports"]);
+    }
+
+    #[test]
+    fn source_packages_come_from_the_same_archive() {
+        let text = parse_deb822(DEB822)[0].to_deb822_source();
+        assert!(text.starts_with("Types: deb-src\nURIs: http://archive.example/debian\n"), "{text}");
     }
 
     #[test]

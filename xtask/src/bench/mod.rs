@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::check::cargo;
 use crate::python::Python;
-use crate::{process, workspace};
+use crate::{libvirt, process, workspace};
 use measure::{Measure, Reader, compare};
 
 /// A part of the project whose benchmarks belong together.
@@ -30,17 +30,20 @@ struct Area {
     packages: &'static [&'static str],
     /// Programs of the Python package that measure, from its directory.
     scripts: &'static [&'static str],
+    /// A program of another kind that prints measures.
+    program: Option<fn() -> Result<Command>>,
+}
+
+const fn area(name: &'static str, packages: &'static [&'static str]) -> Area {
+    Area { name, packages, scripts: &[], program: None }
 }
 
 const AREAS: &[Area] = &[
-    Area {
-        name: "partitions",
-        packages: &["vman-core", "vman-firmware", "vman-sim", "vmand", "vmanctl", "vman-ffi"],
-        scripts: &[],
-    },
-    Area { name: "reservations", packages: &["deadline-monitor"], scripts: &[] },
-    Area { name: "slices", packages: &["slice-agent", "slice-manager"], scripts: &[] },
-    Area { name: "python", packages: &[], scripts: &["benches/calls.py", "benches/slices.py"] },
+    area("partitions", &["vman-core", "vman-firmware", "vman-sim", "vmand", "vmanctl", "vman-ffi"]),
+    area("reservations", &["deadline-monitor"]),
+    area("slices", &["slice-agent", "slice-manager"]),
+    Area { scripts: &["benches/calls.py", "benches/slices.py"], ..area("python", &[]) },
+    Area { program: Some(libvirt::bench), ..area("libvirt", &[]) },
 ];
 
 /// What is written to `target/bench/AREA.json`.
@@ -64,8 +67,9 @@ pub fn run(area: Option<&str>) -> Result<()> {
     let mut ran = 0;
     for area in areas {
         let benches = benches(area)?;
-        ran += benches.len() + area.scripts.len();
-        if !benches.is_empty() || !area.scripts.is_empty() {
+        let count = benches.len() + area.scripts.len() + usize::from(area.program.is_some());
+        ran += count;
+        if count > 0 {
             run_area(area, &benches)?;
         }
     }
@@ -90,6 +94,9 @@ fn run_area(area: &Area, benches: &[(String, String)]) -> Result<()> {
         measures.extend(run_bench(package, bench)?);
     }
     measures.extend(run_scripts(area)?);
+    if let Some(program) = area.program {
+        measures.extend(read_measures(&mut program()?)?);
+    }
     compare(&mut measures);
     println!("{}", table(&measures));
     println!("{}", write(area, &measures)?.display());

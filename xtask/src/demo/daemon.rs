@@ -1,4 +1,5 @@
-//! A vmand of the demonstration's own: on the simulated board, behind a socket in a temporary directory.
+//! A daemon of the demonstration's own, behind a socket in a temporary directory: vmand on the simulated board, or
+//! any other.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,9 +17,10 @@ use crate::process;
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
-/// A running vmand; it is killed when this value goes away without [`Daemon::stop`].
+/// A running daemon; it is killed when this value goes away without [`Daemon::stop`].
 #[derive(Debug)]
 pub struct Daemon {
+    name: &'static str,
     child: Child,
     /// Where it listens.
     pub socket: PathBuf,
@@ -41,10 +43,18 @@ impl Daemon {
             .arg("--image-store")
             .arg(dir.join("images"));
         command.arg("--image-dir").arg(images);
+        Daemon::spawn("vmand", command, socket, log)
+    }
+
+    /// Starts `command` with its log in `log`, and waits until it listens on `socket`.
+    ///
+    /// # Errors
+    /// It ends or does not listen in time; the error shows its log.
+    pub fn spawn(name: &'static str, mut command: Command, socket: PathBuf, log: PathBuf) -> Result<Daemon> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
         let child =
             command.spawn().with_context(|| format!("Cannot run `{}`", process::display(&command)))?;
-        let mut daemon = Daemon { child, socket, log };
+        let mut daemon = Daemon { name, child, socket, log };
         daemon.wait_until_it_listens()?;
         Ok(daemon)
     }
@@ -54,11 +64,12 @@ impl Daemon {
     /// # Errors
     /// It does not end in time, or not well.
     pub fn stop(mut self) -> Result<()> {
-        kill(Pid::from_raw(i32::try_from(self.child.id())?), Signal::SIGTERM).context("Cannot stop vmand")?;
-        let status =
-            wait_at_most(&mut self.child, STOP_LIMIT)?.ok_or_else(|| anyhow!("vmand does not stop"))?;
+        kill(Pid::from_raw(i32::try_from(self.child.id())?), Signal::SIGTERM)
+            .with_context(|| format!("Cannot stop {}", self.name))?;
+        let status = wait_at_most(&mut self.child, STOP_LIMIT)?
+            .ok_or_else(|| anyhow!("{} does not stop", self.name))?;
         if !status.success() {
-            bail!("vmand ended with {status}; its log:\n{}", self.log_text());
+            bail!("{} ended with {status}; its log:\n{}", self.name, self.log_text());
         }
         Ok(())
     }
@@ -67,11 +78,12 @@ impl Daemon {
         let begin = Instant::now();
         while !self.socket.exists() {
             if let Some(status) = self.child.try_wait()? {
-                bail!("vmand ended with {status}; its log:\n{}", self.log_text());
+                bail!("{} ended with {status}; its log:\n{}", self.name, self.log_text());
             }
             if begin.elapsed() > START_LIMIT {
                 bail!(
-                    "vmand does not listen after {} s; its log:\n{}",
+                    "{} does not listen after {} s; its log:\n{}",
+                    self.name,
                     START_LIMIT.as_secs(),
                     self.log_text()
                 );
@@ -81,7 +93,8 @@ impl Daemon {
         Ok(())
     }
 
-    fn log_text(&self) -> String {
+    /// What it has written so far.
+    pub fn log_text(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_else(|error| format!("(no log: {error})"))
     }
 }

@@ -3,6 +3,7 @@
 mod board;
 pub mod daemon;
 pub mod device_tree;
+mod libvirt;
 mod partitions;
 mod reservations;
 mod slices;
@@ -25,6 +26,9 @@ pub struct DemoArgs {
     /// An arm64 kernel (a raw Image) instead of Debian's.
     #[arg(long, value_name = "FILE")]
     pub kernel: Option<PathBuf>,
+    /// For `libvirt`: the socket of a vmand (the board's, forwarded) instead of one on the simulated board.
+    #[arg(long, value_name = "SOCKET")]
+    pub vmand: Option<PathBuf>,
     /// Install missing packages without asking.
     #[arg(long)]
     pub yes: bool,
@@ -64,11 +68,12 @@ pub fn run(args: &DemoArgs) -> Result<()> {
         Some(Layer::Reservations) => reservations::run(),
         Some(Layer::Slices) => slices::run(),
         Some(Layer::Board) => board::run(args),
-        Some(Layer::Libvirt | Layer::Nova | Layer::Cloud) => {
+        Some(Layer::Libvirt) => libvirt::run(args),
+        Some(Layer::Nova | Layer::Cloud) => {
             let name = args.layer.and_then(|layer| layer.to_possible_value());
             let name = name.map(|value| value.get_name().to_owned()).unwrap_or_default();
             bail!(
-                "This version has no {name} layer to show; there are: partitions, board, reservations, slices"
+                "This version has no {name} layer to show; there are: partitions, board, reservations, slices, libvirt"
             )
         }
     }

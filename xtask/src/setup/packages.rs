@@ -70,6 +70,36 @@ const PYTHON_VENV: Package = Package {
 };
 const CPIO: Package = program("cpio", "cpio", "packs the board's initramfs");
 
+const MESON: Package = program("meson", "meson", "configures libvirt's build");
+const NINJA: Package = program("ninja-build", "ninja", "builds the libvirt driver");
+const DPKG_DEV: Package = program("dpkg-dev", "dpkg-source", "unpacks libvirt's source, makes the package");
+const XSLTPROC: Package = program("xsltproc", "xsltproc", "asked for by libvirt's build");
+const XMLLINT: Package =
+    program("libxml2-utils", "xmllint", "asked for by libvirt's build, checks the XML schema");
+const DOCUTILS: Package = program("python3-docutils", "rst2man", "makes the manual page");
+const RPCGEN: Package = program("rpcsvc-proto", "rpcgen", "makes libvirt's protocol");
+const PATCH: Package = program("patch", "patch", "puts the driver into libvirt's source");
+const GLIB_DEV: Package =
+    file("libglib2.0-dev", "/usr/include/glib-2.0/glib.h", "headers that libvirt's own need");
+const GNUTLS_DEV: Package =
+    file("libgnutls28-dev", "/usr/include/gnutls/gnutls.h", "headers that libvirt's own need");
+const XML2_DEV: Package =
+    file("libxml2-dev", "/usr/include/libxml2/libxml/tree.h", "headers that libvirt's own need");
+const TIRPC_DEV: Package =
+    file("libtirpc-dev", "/usr/include/tirpc/rpc/rpc.h", "headers that libvirt's own need");
+const YAJL_DEV: Package =
+    file("libyajl-dev", "/usr/include/yajl/yajl_parse.h", "headers that libvirt's own need");
+const NL_DEV: Package =
+    file("libnl-route-3-dev", "/usr/include/libnl3/netlink/route/link.h", "headers that libvirt's own need");
+const LIBVIRT: Package =
+    program("libvirt-clients", "virsh", "the client of the driver, and the library that it runs on");
+const PYTHON_LIBVIRT: Package =
+    file("python3-libvirt", "/usr/lib/python3/dist-packages/libvirt.py", "the client that the tests use");
+const PYTEST: Package = file("python3-pytest", "/usr/lib/python3/dist-packages/pytest", "runs the tests");
+const VENV: Package = file("python3-venv", "/usr/share/doc/python3-venv", "holds Nova for its test");
+const LIBVIRTD: Package =
+    program("libvirt-daemon", "libvirtd", "libvirt's own test driver, which ours is compared with");
+
 /// What installs packages: a group of jobs with the same needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Need {
@@ -81,6 +111,10 @@ pub enum Need {
     Python,
     /// Everything on the emulated board.
     Board,
+    /// Building and installing the libvirt driver.
+    Libvirt,
+    /// The tests of the libvirt driver.
+    LibvirtTests,
 }
 
 impl Need {
@@ -91,6 +125,11 @@ impl Need {
             Need::Core => &[GCC, GXX, LIBC_DEV, DTC, VALGRIND, PKG_CONFIG],
             Need::Python => &[GCC, LIBC_DEV, PYTHON, PYTHON_VENV],
             Need::Board => &[QEMU, CROSS_GCC, CROSS_LIBC, DTC, CPIO, MAKE],
+            Need::Libvirt => &[
+                GCC, LIBC_DEV, PKG_CONFIG, MESON, NINJA, DPKG_DEV, PATCH, XSLTPROC, XMLLINT, DOCUTILS,
+                RPCGEN, GLIB_DEV, GNUTLS_DEV, XML2_DEV, TIRPC_DEV, YAJL_DEV, NL_DEV, LIBVIRT,
+            ],
+            Need::LibvirtTests => &[PYTHON_LIBVIRT, PYTEST, VENV, LIBVIRTD, VALGRIND],
         }
     }
 }

@@ -3,6 +3,7 @@
 mod board;
 mod core;
 mod full_run;
+mod libvirt;
 mod python;
 
 use std::process::ExitCode;
@@ -84,6 +85,13 @@ const STAGES: &[Stage] = &[
         needs: &[Need::Board],
         depth: Depth::Normal,
         run: board::run,
+    },
+    Stage {
+        name: "libvirt",
+        ceiling: minutes(12),
+        needs: &[Need::Libvirt, Need::LibvirtTests],
+        depth: Depth::Normal,
+        run: libvirt::run,
     },
 ];
 
@@ -200,7 +208,7 @@ mod tests {
     #[test]
     fn cheap_stages_come_first() {
         let names: Vec<_> = select(&[], Depth::Normal).unwrap().iter().map(|stage| stage.name).collect();
-        assert_eq!(names, ["check", "core", "python", "board"]);
+        assert_eq!(names, ["check", "core", "python", "board", "libvirt"]);
     }
 
     #[test]

@@ -1,0 +1,705 @@
+/*
+ * vman_driver_lifecycle.c: how clients change the state of domains
+ *
+ * This library is free software; you can redistribute it and/or
+ * modify it under the terms of the GNU Lesser General Public
+ * License as published by the Free Software Foundation; either
+ * version 2.1 of the License, or (at your option) any later version.
+ *
+ * This library is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the GNU
+ * Lesser General Public License for more details.
+ *
+ * You should have received a copy of the GNU Lesser General Public
+ * License along with this library.  If not, see
+ * <http://www.gnu.org/licenses/>.
+ */
+
+#include <config.h>
+
+#include "datatypes.h"
+#include "viraccessapicheck.h"
+#include "virclosecallbacks.h"
+#include "virerror.h"
+#include "virlog.h"
+#include "vman_domain.h"
+#include "vman_driver_lifecycle.h"
+#include "vman_event.h"
+#include "vman_file.h"
+#include "vman_process.h"
+#include "vman_xml.h"
+
+#define VIR_FROM_THIS VIR_FROM_VMAN
+
+VIR_LOG_INIT("vman.vman_driver_lifecycle");
+
+static void
+virVMANDriverQueueLifecycle(virVMANDriver *driver,
+                            virDomainObj *vm,
+                            int event,
+                            int detail)
+{
+    virObjectEventStateQueue(driver->domainEventState,
+                             virDomainEventLifecycleNewFromObj(vm, event, detail));
+}
+
+
+/* A job on the domain that @def redefines, if there is one: nobody else
+ * changes it while its definition is exchanged. */
+static int
+virVMANDriverLockOld(virVMANDriver *driver,
+                     const virDomainDef *def,
+                     virDomainObj **old)
+{
+    virDomainObj *vm = virDomainObjListFindByUUID(driver->domains, def->uuid);
+
+    *old = NULL;
+    if (!vm)
+        return 0;
+
+    if (virVMANDomainBeginJob(vm, VIR_JOB_MODIFY) < 0) {
+        virDomainObjEndAPI(&vm);
+        return -1;
+    }
+
+    virObjectUnlock(vm);
+    *old = vm;
+    return 0;
+}
+
+
+static void
+virVMANDriverUnlockOld(virDomainObj *old)
+{
+    if (!old)
+        return;
+
+    virObjectLock(old);
+    virVMANDomainEndJob(old);
+    virDomainObjEndAPI(&old);
+}
+
+
+/* Puts @oldDef back, or takes the domain out again if there was none. */
+static void
+virVMANDriverAbortDefine(virVMANDriver *driver,
+                         virDomainObj *vm,
+                         virDomainDef **oldDef,
+                         bool persistent)
+{
+    virErrorPtr error;
+
+    virErrorPreserveLast(&error);
+    vm->persistent = persistent;
+
+    if (*oldDef) {
+        if (virDomainObjIsActive(vm)) {
+            virDomainDefFree(vm->newDef);
+            vm->newDef = g_steal_pointer(oldDef);
+        } else {
+            virDomainDefFree(vm->def);
+            vm->def = g_steal_pointer(oldDef);
+            ignore_value(virVMANDomainDefineXML(driver, vm));
+        }
+    } else if (virDomainObjIsActive(vm)) {
+        /* A transient domain that did not become persistent. */
+        g_clear_pointer(&vm->newDef, virDomainDefFree);
+    } else {
+        ignore_value(virVMANDomainUndefine(driver, vm));
+        virDomainObjListRemove(driver->domains, vm);
+    }
+    virErrorRestore(&error);
+}
+
+
+static int
+virVMANDriverCompleteDefine(virVMANDriver *driver,
+                            virDomainObj *vm,
+                            virDomainDef **oldDef)
+{
+    bool persistent = vm->persistent;
+
+    vm->persistent = 1;
+    if (virVMANDomainDefineXML(driver, vm) < 0 ||
+        virVMANFileSaveConfig(driver, vm->newDef ? vm->newDef : vm->def) < 0) {
+        virVMANDriverAbortDefine(driver, vm, oldDef, persistent);
+        return -1;
+    }
+
+    virVMANDriverQueueLifecycle(driver, vm, VIR_DOMAIN_EVENT_DEFINED,
+                                persistent ? VIR_DOMAIN_EVENT_DEFINED_UPDATED :
+                                             VIR_DOMAIN_EVENT_DEFINED_ADDED);
+    return 0;
+}
+
+
+virDomainPtr
+vmanDomainDefineXMLFlags(virConnectPtr conn,
+                         const char *xml,
+                         unsigned int flags)
+{
+    virVMANDriver *driver = conn->privateData;
+    g_autoptr(virDomainDef) def = NULL;
+    g_autoptr(virDomainDef) oldDef = NULL;
+    virDomainObj *old = NULL;
+    virDomainObj *vm = NULL;
+    virDomainPtr dom = NULL;
+    unsigned int parse_flags = VIR_DOMAIN_DEF_PARSE_INACTIVE |
+                               VIR_DOMAIN_DEF_PARSE_ABI_UPDATE;
+
+    virCheckFlags(VIR_DOMAIN_DEFINE_VALIDATE, NULL);
+
+    if (flags & VIR_DOMAIN_DEFINE_VALIDATE)
+        parse_flags |= VIR_DOMAIN_DEF_PARSE_VALIDATE_SCHEMA;
+
+    if (!(def = virVMANXMLParseString(driver, xml, parse_flags)))
+        return NULL;
+
+    if (virDomainDefineXMLFlagsEnsureACL(conn, def) < 0)
+        return NULL;
+
+    if (virVMANDriverLockOld(driver, def, &old) < 0)
+        return NULL;
+
+    if (!(vm = virDomainObjListAdd(driver->domains, &def, driver->xmlopt, 0,
+                                   &oldDef)))
+        goto cleanup;
+
+    if (!old && virVMANDomainBeginJob(vm, VIR_JOB_MODIFY) < 0)
+        goto cleanup;
+
+    if (virVMANDriverCompleteDefine(driver, vm, &oldDef) == 0)
+        dom = virGetDomain(conn, vm->def->name, vm->def->uuid, vm->def->id);
+
+    if (!old)
+        virVMANDomainEndJob(vm);
+
+ cleanup:
+    virDomainObjEndAPI(&vm);
+    virVMANDriverUnlockOld(old);
+    return dom;
+}
+
+
+virDomainPtr
+vmanDomainDefineXML(virConnectPtr conn,
+                    const char *xml)
+{
+    return vmanDomainDefineXMLFlags(conn, xml, 0);
+}
+
+
+static int
+virVMANDriverUndefine(virVMANDriver *driver,
+                      virDomainObj *vm)
+{
+    bool active = virDomainObjIsActive(vm);
+
+    if (!vm->persistent) {
+        virReportError(VIR_ERR_OPERATION_INVALID, "%s",
+                       _("cannot undefine transient domain"));
+        return -1;
+    }
+
+    if ((!active && virVMANDomainUndefine(driver, vm) < 0) ||
+        virVMANFileDeleteConfig(driver, vm) < 0)
+        return -1;
+
+    vm->persistent = 0;
+    virVMANDriverQueueLifecycle(driver, vm, VIR_DOMAIN_EVENT_UNDEFINED,
+                                VIR_DOMAIN_EVENT_UNDEFINED_REMOVED);
+
+    if (active)
+        g_clear_pointer(&vm->newDef, virDomainDefFree);
+    else
+        virDomainObjListRemove(driver->domains, vm);
+
+    return 0;
+}
+
+
+/* There are no managed saves, snapshots, checkpoints, NVRAM and TPM: what the
+ * flags want to be kept or removed is not there. */
+int
+vmanDomainUndefineFlags(virDomainPtr dom,
+                        unsigned int flags)
+{
+    virVMANDriver *driver = dom->conn->privateData;
+    virDomainObj *vm;
+    int ret = -1;
+
+    virCheckFlags(VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |
+                  VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
+                  VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA |
+                  VIR_DOMAIN_UNDEFINE_NVRAM |
+                  VIR_DOMAIN_UNDEFINE_KEEP_NVRAM |
+                  VIR_DOMAIN_UNDEFINE_TPM |
+                  VIR_DOMAIN_UNDEFINE_KEEP_TPM, -1);
+
+    VIR_EXCLUSIVE_FLAGS_RET(VIR_DOMAIN_UNDEFINE_NVRAM,
+                            VIR_DOMAIN_UNDEFINE_KEEP_NVRAM, -1);
+    VIR_EXCLUSIVE_FLAGS_RET(VIR_DOMAIN_UNDEFINE_TPM,
+                            VIR_DOMAIN_UNDEFINE_KEEP_TPM, -1);
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    if (virDomainUndefineFlagsEnsureACL(dom->conn, vm->def) < 0)
+        goto cleanup;
+
+    if (virVMANDomainBeginJob(vm, VIR_JOB_MODIFY) < 0)
+        goto cleanup;
+
+    ret = virVMANDriverUndefine(driver, vm);
+    virVMANDomainEndJob(vm);
+
+ cleanup:
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+int
+vmanDomainUndefine(virDomainPtr dom)
+{
+    return vmanDomainUndefineFlags(dom, 0);
+}
+
+
+/* The connection that started the domain is gone. */
+static void
+virVMANDriverAutoDestroy(virDomainObj *vm,
+                         virConnectPtr conn G_GNUC_UNUSED)
+{
+    virVMANDriver *driver = VIR_VMAN_DOMAIN_PRIVATE(vm)->driver;
+
+    if (virVMANDomainBeginJob(vm, VIR_JOB_DESTROY) < 0)
+        return;
+
+    if (virDomainObjIsActive(vm))
+        ignore_value(virVMANDomainDestroy(driver, vm,
+                                          VIR_DOMAIN_SHUTOFF_DESTROYED,
+                                          VIR_DOMAIN_EVENT_STOPPED_DESTROYED));
+
+    virVMANDomainEndJob(vm);
+}
+
+
+static int
+virVMANDriverStart(virConnectPtr conn,
+                   virDomainObj *vm,
+                   unsigned int flags)
+{
+    virVMANDriver *driver = conn->privateData;
+
+    if (virVMANDomainCreate(driver, vm, flags & VIR_DOMAIN_START_PAUSED) < 0)
+        return -1;
+
+    if (flags & VIR_DOMAIN_START_AUTODESTROY)
+        virCloseCallbacksDomainAdd(vm, conn, virVMANDriverAutoDestroy);
+
+    return 0;
+}
+
+
+virDomainPtr
+vmanDomainCreateXML(virConnectPtr conn,
+                    const char *xml,
+                    unsigned int flags)
+{
+    virVMANDriver *driver = conn->privateData;
+    g_autoptr(virDomainDef) def = NULL;
+    virDomainObj *vm = NULL;
+    virDomainPtr dom = NULL;
+    unsigned int parse_flags = VIR_DOMAIN_DEF_PARSE_INACTIVE |
+                               VIR_DOMAIN_DEF_PARSE_ABI_UPDATE;
+
+    virCheckFlags(VIR_DOMAIN_START_PAUSED |
+                  VIR_DOMAIN_START_AUTODESTROY |
+                  VIR_DOMAIN_START_VALIDATE, NULL);
+
+    if (flags & VIR_DOMAIN_START_VALIDATE)
+        parse_flags |= VIR_DOMAIN_DEF_PARSE_VALIDATE_SCHEMA;
+
+    if (!(def = virVMANXMLParseString(driver, xml, parse_flags)))
+        return NULL;
+
+    if (virDomainCreateXMLEnsureACL(conn, def) < 0)
+        return NULL;
+
+    if (!(vm = virDomainObjListAdd(driver->domains, &def, driver->xmlopt,
+                                   VIR_DOMAIN_OBJ_LIST_ADD_LIVE |
+                                   VIR_DOMAIN_OBJ_LIST_ADD_CHECK_LIVE,
+                                   NULL)))
+        return NULL;
+
+    if (virVMANDomainBeginJob(vm, VIR_JOB_MODIFY) < 0)
+        goto cleanup;
+
+    if (virVMANDriverStart(conn, vm, flags) == 0)
+        dom = virGetDomain(conn, vm->def->name, vm->def->uuid, vm->def->id);
+    else if (!vm->persistent && !vm->removing)
+        virDomainObjListRemove(driver->domains, vm);
+
+    virVMANDomainEndJob(vm);
+
+ cleanup:
+    virDomainObjEndAPI(&vm);
+    return dom;
+}
+
+
+int
+vmanDomainCreateWithFlags(virDomainPtr dom,
+                          unsigned int flags)
+{
+    virDomainObj *vm;
+    int ret = -1;
+
+    /* There is no managed save to be discarded, and no cache. */
+    virCheckFlags(VIR_DOMAIN_START_PAUSED |
+                  VIR_DOMAIN_START_AUTODESTROY |
+                  VIR_DOMAIN_START_BYPASS_CACHE |
+                  VIR_DOMAIN_START_FORCE_BOOT, -1);
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    if (virDomainCreateWithFlagsEnsureACL(dom->conn, vm->def) < 0)
+        goto cleanup;
+
+    if (virVMANDomainBeginJob(vm, VIR_JOB_MODIFY) < 0)
+        goto cleanup;
+
+    ret = virVMANDriverStart(dom->conn, vm, flags);
+    if (ret == 0)
+        dom->id = vm->def->id;
+    virVMANDomainEndJob(vm);
+
+ cleanup:
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+int
+vmanDomainCreate(virDomainPtr dom)
+{
+    return vmanDomainCreateWithFlags(dom, 0);
+}
+
+
+typedef int (*virVMANDriverOperation)(virVMANDriver *driver,
+                                      virDomainObj *vm);
+
+/* The rest of a callback that changes a running domain, after its ACL check;
+ * @vm is unlocked. */
+static int
+virVMANDriverOperate(virDomainObj *vm,
+                     virDomainJob job,
+                     virVMANDriverOperation operation)
+{
+    virVMANDriver *driver = VIR_VMAN_DOMAIN_PRIVATE(vm)->driver;
+    int ret = -1;
+
+    if (virVMANDomainBeginJob(vm, job) < 0)
+        return -1;
+
+    if (virDomainObjCheckActive(vm) == 0)
+        ret = operation(driver, vm);
+
+    virVMANDomainEndJob(vm);
+    return ret;
+}
+
+
+/* Only what vmand does by itself can be asked for, not a way to do it. */
+int
+vmanDomainShutdownFlags(virDomainPtr dom,
+                        unsigned int flags)
+{
+    virDomainObj *vm;
+    int ret = -1;
+
+    virCheckFlags(0, -1);
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    if (virDomainShutdownFlagsEnsureACL(dom->conn, vm->def, flags) == 0)
+        ret = virVMANDriverOperate(vm, VIR_JOB_MODIFY, virVMANDomainShutdown);
+
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+int
+vmanDomainShutdown(virDomainPtr dom)
+{
+    return vmanDomainShutdownFlags(dom, 0);
+}
+
+
+int
+vmanDomainReboot(virDomainPtr dom,
+                 unsigned int flags)
+{
+    virDomainObj *vm;
+    int ret = -1;
+
+    virCheckFlags(0, -1);
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    if (virDomainRebootEnsureACL(dom->conn, vm->def, flags) == 0)
+        ret = virVMANDriverOperate(vm, VIR_JOB_MODIFY, virVMANDomainReboot);
+
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+/* As a reset button: <on_reboot> is not asked. */
+int
+vmanDomainReset(virDomainPtr dom,
+                unsigned int flags)
+{
+    virDomainObj *vm;
+    int ret = -1;
+
+    virCheckFlags(0, -1);
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    if (virDomainResetEnsureACL(dom->conn, vm->def) == 0)
+        ret = virVMANDriverOperate(vm, VIR_JOB_MODIFY, virVMANDomainRestart);
+
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+int
+vmanDomainSuspend(virDomainPtr dom)
+{
+    virDomainObj *vm;
+    int ret = -1;
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    if (virDomainSuspendEnsureACL(dom->conn, vm->def) == 0)
+        ret = virVMANDriverOperate(vm, VIR_JOB_SUSPEND, virVMANDomainSuspend);
+
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+int
+vmanDomainResume(virDomainPtr dom)
+{
+    virDomainObj *vm;
+    int ret = -1;
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    if (virDomainResumeEnsureACL(dom->conn, vm->def) == 0)
+        ret = virVMANDriverOperate(vm, VIR_JOB_MODIFY, virVMANDomainResume);
+
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+static int
+virVMANDriverDestroy(virVMANDriver *driver,
+                     virDomainObj *vm)
+{
+    return virVMANDomainDestroy(driver, vm, VIR_DOMAIN_SHUTOFF_DESTROYED,
+                                VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+}
+
+
+/* Halting CPUs is all there is: no process to be asked gently, no logs. */
+int
+vmanDomainDestroyFlags(virDomainPtr dom,
+                       unsigned int flags)
+{
+    virDomainObj *vm;
+    int ret = -1;
+
+    virCheckFlags(VIR_DOMAIN_DESTROY_GRACEFUL |
+                  VIR_DOMAIN_DESTROY_REMOVE_LOGS, -1);
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    if (virDomainDestroyFlagsEnsureACL(dom->conn, vm->def) == 0)
+        ret = virVMANDriverOperate(vm, VIR_JOB_DESTROY, virVMANDriverDestroy);
+
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+int
+vmanDomainDestroy(virDomainPtr dom)
+{
+    return vmanDomainDestroyFlags(dom, 0);
+}
+
+
+/* A partition's memory cannot be written to a file: suspend keeps it in place. */
+static int
+virVMANDriverRefuseSave(void)
+{
+    virReportError(VIR_ERR_OPERATION_UNSUPPORTED, "%s",
+                   _("the memory of a partition cannot be saved; suspend keeps it where it is"));
+    return -1;
+}
+
+
+int
+vmanDomainSaveFlags(virDomainPtr dom,
+                    const char *to G_GNUC_UNUSED,
+                    const char *dxml G_GNUC_UNUSED,
+                    unsigned int flags G_GNUC_UNUSED)
+{
+    virDomainObj *vm;
+    int ret = -1;
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    if (virDomainSaveFlagsEnsureACL(dom->conn, vm->def) == 0)
+        ret = virVMANDriverRefuseSave();
+
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+int
+vmanDomainSave(virDomainPtr dom,
+               const char *to)
+{
+    return vmanDomainSaveFlags(dom, to, NULL, 0);
+}
+
+
+int
+vmanDomainManagedSave(virDomainPtr dom,
+                      unsigned int flags G_GNUC_UNUSED)
+{
+    virDomainObj *vm;
+    int ret = -1;
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    if (virDomainManagedSaveEnsureACL(dom->conn, vm->def) == 0)
+        ret = virVMANDriverRefuseSave();
+
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+int
+vmanDomainHasManagedSaveImage(virDomainPtr dom,
+                              unsigned int flags)
+{
+    virDomainObj *vm;
+    int ret;
+
+    virCheckFlags(0, -1);
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    ret = virDomainHasManagedSaveImageEnsureACL(dom->conn, vm->def);
+
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+int
+vmanDomainManagedSaveRemove(virDomainPtr dom,
+                            unsigned int flags)
+{
+    virDomainObj *vm;
+    int ret;
+
+    virCheckFlags(0, -1);
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    ret = virDomainManagedSaveRemoveEnsureACL(dom->conn, vm->def);
+
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+/* Its serial port, whatever alias the client knows it by. */
+static bool
+virVMANDriverIsConsole(const virDomainDef *def,
+                       const char *name)
+{
+    if (def->nserials == 0)
+        return false;
+
+    return !name ||
+        STREQ_NULLABLE(def->serials[0]->info.alias, name) ||
+        STREQ(name, "serial0") ||
+        STREQ(name, "console0");
+}
+
+
+int
+vmanDomainOpenConsole(virDomainPtr dom,
+                      const char *dev_name,
+                      virStreamPtr st,
+                      unsigned int flags)
+{
+    virVMANDriver *driver = dom->conn->privateData;
+    virVMANDomainObjPrivate *priv;
+    virDomainObj *vm;
+    int ret = -1;
+
+    virCheckFlags(VIR_DOMAIN_CONSOLE_SAFE |
+                  VIR_DOMAIN_CONSOLE_FORCE, -1);
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    if (virDomainOpenConsoleEnsureACL(dom->conn, vm->def) < 0)
+        goto cleanup;
+
+    if (virDomainObjCheckActive(vm) < 0)
+        goto cleanup;
+
+    if (!virVMANDriverIsConsole(vm->def, dev_name)) {
+        virReportError(VIR_ERR_INTERNAL_ERROR,
+                       _("cannot find console device '%s'"),
+                       dev_name ? dev_name : _("default"));
+        goto cleanup;
+    }
+
+    priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+    ret = virVMANConsoleOpen(&priv->consoles,
+                             virVMANMonitorGetSocket(driver->monitor),
+                             priv->partition, st, flags);
+
+ cleanup:
+    virDomainObjEndAPI(&vm);
+    return ret;
+}

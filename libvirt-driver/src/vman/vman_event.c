@@ -1,0 +1,597 @@
+/*
+ * vman_event.c: what happens on the board, and what it means for domains
+ *
+ * This library is free software; you can redistribute it and/or
+ * modify it under the terms of the GNU Lesser General Public
+ * License as published by the Free Software Foundation; either
+ * version 2.1 of the License, or (at your option) any later version.
+ *
+ * This library is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the GNU
+ * Lesser General Public License for more details.
+ *
+ * You should have received a copy of the GNU Lesser General Public
+ * License along with this library.  If not, see
+ * <http://www.gnu.org/licenses/>.
+ */
+
+#include <config.h>
+
+#include <poll.h>
+
+#include "viralloc.h"
+#include "virerror.h"
+#include "vireventthread.h"
+#include "virfile.h"
+#include "virlog.h"
+#include "virutil.h"
+#include "viruuid.h"
+#include "vman_action.h"
+#include "vman_domain.h"
+#include "vman_event.h"
+#include "vman_process.h"
+
+#define VIR_FROM_THIS VIR_FROM_VMAN
+
+VIR_LOG_INIT("vman.vman_event");
+
+/* How long a lost vmand is left alone between two attempts. */
+#define VMAN_RETRY_MIN_MS 100
+#define VMAN_RETRY_MAX_MS 2000
+
+struct _virVMANEvents {
+    virVMANDriver *driver;
+    virThread thread;
+    int wake[2];                    /* closed at its writing end: stop */
+    int live;                       /* atomic: vmand's events come in */
+};
+
+
+bool
+virVMANEventsAreLive(virVMANEvents *events)
+{
+    return events && g_atomic_int_get(&events->live);
+}
+
+
+/* Whether a partition's state is what the domain shows already. */
+static bool
+virVMANEventIsKnown(virDomainObj *vm,
+                    vman_state state)
+{
+    virDomainState shown = virDomainObjGetState(vm, NULL);
+
+    if (!virDomainObjIsActive(vm))
+        return state == VMAN_STATE_READY;
+
+    if (shown == VIR_DOMAIN_PAUSED)
+        return state == VMAN_STATE_SUSPENDED;
+
+    return state == VMAN_STATE_DEPLOYED;
+}
+
+
+static void
+virVMANEventOnReady(virVMANDriver *driver,
+                    virDomainObj *vm,
+                    vman_cause cause)
+{
+    if (cause == VMAN_CAUSE_GUEST &&
+        vm->def->onPoweroff == VIR_DOMAIN_LIFECYCLE_ACTION_RESTART) {
+        virDomainObjSetState(vm, VIR_DOMAIN_SHUTDOWN, VIR_DOMAIN_SHUTDOWN_USER);
+        virVMANActionQueue(driver, vm, VIR_VMAN_ACTION_START_AGAIN);
+        return;
+    }
+
+    virVMANProcessStopped(driver, vm,
+                          VIR_DOMAIN_SHUTOFF_SHUTDOWN,
+                          VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
+    virVMANActionQueue(driver, vm, VIR_VMAN_ACTION_RELEASE);
+}
+
+
+static void
+virVMANEventOnState(virVMANDriver *driver,
+                    virDomainObj *vm,
+                    vman_state to,
+                    vman_cause cause)
+{
+    if (virVMANEventIsKnown(vm, to))
+        return;
+
+    switch (to) {
+    case VMAN_STATE_READY:
+        virVMANEventOnReady(driver, vm, cause);
+        break;
+
+    case VMAN_STATE_DEPLOYED:
+        if (virDomainObjIsActive(vm))
+            virVMANProcessResumed(driver, vm);
+        else
+            virVMANProcessStarted(driver, vm, VIR_DOMAIN_RUNNING_BOOTED);
+        break;
+
+    case VMAN_STATE_SUSPENDED:
+        if (!virDomainObjIsActive(vm))
+            virVMANProcessStarted(driver, vm, VIR_DOMAIN_RUNNING_BOOTED);
+        virVMANProcessSuspended(driver, vm);
+        break;
+
+    case VMAN_STATE_NONE:
+        break;
+    }
+}
+
+
+static void
+virVMANEventOnRebooted(virVMANDriver *driver,
+                       virDomainObj *vm,
+                       vman_cause cause)
+{
+    if (!virDomainObjIsActive(vm))
+        return;
+
+    virVMANProcessRebooted(driver, vm);
+    if (cause == VMAN_CAUSE_GUEST &&
+        vm->def->onReboot == VIR_DOMAIN_LIFECYCLE_ACTION_DESTROY)
+        virVMANActionQueue(driver, vm, VIR_VMAN_ACTION_SHUTDOWN);
+}
+
+
+static void
+virVMANEventOnFaulted(virVMANDriver *driver,
+                      virDomainObj *vm)
+{
+    if (!virDomainObjIsActive(vm) ||
+        virDomainObjGetState(vm, NULL) == VIR_DOMAIN_CRASHED)
+        return;
+
+    virVMANProcessCrashed(driver, vm);
+
+    if (vm->def->onCrash == VIR_DOMAIN_LIFECYCLE_ACTION_DESTROY)
+        virVMANActionQueue(driver, vm, VIR_VMAN_ACTION_CRASH_DESTROY);
+    else if (vm->def->onCrash == VIR_DOMAIN_LIFECYCLE_ACTION_RESTART)
+        virVMANActionQueue(driver, vm, VIR_VMAN_ACTION_REBOOT);
+}
+
+
+/* A partition that is gone takes its domain's run with it, not the domain. */
+static void
+virVMANEventOnVanished(virVMANDriver *driver,
+                       virDomainObj *vm)
+{
+    virVMANDomainSetPartition(vm, NULL);
+
+    if (virDomainObjIsActive(vm))
+        virVMANProcessStopped(driver, vm, VIR_DOMAIN_SHUTOFF_FAILED,
+                              VIR_DOMAIN_EVENT_STOPPED_FAILED);
+}
+
+
+/* vmand's word on a domain, NULL if its partition does not exist. */
+static void
+virVMANEventSync(virVMANDriver *driver,
+                 virDomainObj *vm,
+                 const vman_partition *partition)
+{
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+
+    if (priv->expected)
+        g_array_set_size(priv->expected, 0);
+
+    if (!partition) {
+        virVMANEventOnVanished(driver, vm);
+        return;
+    }
+
+    virVMANDomainSetPartition(vm, partition);
+
+    if (partition->condition == VMAN_CONDITION_FAULTED &&
+        virDomainObjIsActive(vm)) {
+        virVMANEventOnFaulted(driver, vm);
+        return;
+    }
+
+    virVMANEventOnState(driver, vm, partition->state, VMAN_CAUSE_NONE);
+
+    if (virDomainObjGetState(vm, NULL) == VIR_DOMAIN_RUNNING)
+        virVMANDomainStartClock(vm);
+}
+
+
+/* Events of our own commands come once each and in their order. */
+static bool
+virVMANEventIsExpected(virVMANDomainObjPrivate *priv,
+                       const vman_event *event)
+{
+    size_t i;
+
+    if (!priv->expected || event->cause != VMAN_CAUSE_COMMAND)
+        return false;
+
+    for (i = 0; i < priv->expected->len; i++) {
+        const virVMANExpected *expected = &g_array_index(priv->expected,
+                                                         virVMANExpected, i);
+
+        if (expected->kind == event->kind && expected->to == event->to) {
+            g_array_remove_range(priv->expected, 0, i + 1);
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* @vm is locked and no job changes it, or the job's owner calls this. */
+static void
+virVMANEventHandle(virVMANDriver *driver,
+                   virDomainObj *vm,
+                   const vman_event *event)
+{
+    switch (event->kind) {
+    case VMAN_EVENT_KIND_STATE:
+        virVMANEventOnState(driver, vm, event->to, event->cause);
+        break;
+
+    case VMAN_EVENT_KIND_REBOOTED:
+        virVMANEventOnRebooted(driver, vm, event->cause);
+        break;
+
+    case VMAN_EVENT_KIND_FAULTED:
+        virVMANEventOnFaulted(driver, vm);
+        break;
+
+    case VMAN_EVENT_KIND_DESTROYED:
+        if (event->id == VIR_VMAN_DOMAIN_PRIVATE(vm)->partition)
+            virVMANEventOnVanished(driver, vm);
+        break;
+
+    case VMAN_EVENT_KIND_NONE:
+    case VMAN_EVENT_KIND_CREATED:
+    case VMAN_EVENT_KIND_LOST:
+    case VMAN_EVENT_KIND_STOPPING:
+        break;
+    }
+}
+
+
+static void
+virVMANEventDefer(virVMANDomainObjPrivate *priv,
+                  const vman_event *event)
+{
+    if (!priv->events)
+        priv->events = g_array_new(false, false, sizeof(vman_event));
+
+    g_array_append_val(priv->events, *event);
+}
+
+
+/* What a command of ours did is unclear: vmand is asked at the job's end. */
+static void
+virVMANEventDeferSync(virVMANDomainObjPrivate *priv)
+{
+    vman_event sync = { .size = sizeof(sync), .kind = VMAN_EVENT_KIND_LOST };
+
+    virVMANEventDefer(priv, &sync);
+}
+
+
+void
+virVMANEventExpect(virDomainObj *vm,
+                   vman_event_kind kind,
+                   vman_state to)
+{
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+    virVMANExpected expected = { .kind = kind, .to = to };
+
+    if (!priv->expected)
+        priv->expected = g_array_new(false, false, sizeof(virVMANExpected));
+
+    g_array_append_val(priv->expected, expected);
+}
+
+
+/**
+ * virVMANEventUnexpect:
+ * @vm: the domain, locked, with a job
+ * @kind: kind of the expected event
+ * @to: state of the expected event
+ *
+ * The command has failed. If its event was seen nevertheless, then it was
+ * somebody else's, or ours took effect: only vmand knows.
+ */
+void
+virVMANEventUnexpect(virDomainObj *vm,
+                     vman_event_kind kind,
+                     vman_state to)
+{
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+    size_t i = priv->expected ? priv->expected->len : 0;
+
+    virVMANEventDeferSync(priv);
+
+    while (i-- > 0) {
+        const virVMANExpected *expected = &g_array_index(priv->expected,
+                                                         virVMANExpected, i);
+
+        if (expected->kind == kind && expected->to == to) {
+            g_array_remove_index(priv->expected, i);
+            return;
+        }
+    }
+}
+
+
+static void
+virVMANEventAsk(virVMANDriver *driver,
+                virDomainObj *vm)
+{
+    unsigned int id = VIR_VMAN_DOMAIN_PRIVATE(vm)->partition;
+    vman_partition partition = { 0 };
+    bool gone = false;
+    int rc;
+
+    if (id == 0)
+        return;
+
+    virVMANDomainEnterMonitor(vm);
+    if ((rc = virVMANMonitorQueryPartition(driver->monitor, id, &partition)) < 0)
+        gone = virGetLastErrorCode() == VIR_ERR_NO_DOMAIN;
+    virVMANDomainExitMonitor(vm);
+
+    if (rc == 0)
+        virVMANEventSync(driver, vm, &partition);
+    else if (gone)
+        virVMANEventSync(driver, vm, NULL);
+}
+
+
+/**
+ * virVMANEventDrain:
+ * @vm: the domain, locked, at the end of a job
+ *
+ * Handles the events that came during the job.
+ */
+void
+virVMANEventDrain(virDomainObj *vm)
+{
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+    virErrorPtr error;
+    size_t i;
+
+    if (!priv->events || priv->events->len == 0)
+        return;
+
+    virErrorPreserveLast(&error);
+    for (i = 0; i < priv->events->len; i++) {
+        vman_event event = g_array_index(priv->events, vman_event, i);
+
+        if (event.kind == VMAN_EVENT_KIND_LOST)
+            virVMANEventAsk(priv->driver, vm);
+        else
+            virVMANEventHandle(priv->driver, vm, &event);
+    }
+    g_array_set_size(priv->events, 0);
+    virErrorRestore(&error);
+}
+
+
+static void
+virVMANEventDispatch(virVMANDriver *driver,
+                     const vman_event *event)
+{
+    virVMANDomainObjPrivate *priv;
+    virDomainObj *vm;
+
+    VIR_DEBUG("event kind=%d id=%u from=%d to=%d cause=%d seq=%llu",
+              event->kind, event->id, event->from, event->to, event->cause,
+              (unsigned long long) event->seq);
+
+    if (!(vm = virVMANDomainFindByPartition(driver, event->id)))
+        return;
+
+    priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+    if (virVMANEventIsExpected(priv, event))
+        VIR_DEBUG("event of an own command");
+    else if (priv->busy)
+        virVMANEventDefer(priv, event);
+    else
+        virVMANEventHandle(driver, vm, event);
+
+    virDomainObjEndAPI(&vm);
+}
+
+
+/* Compares a domain with what vmand has told; -> vman_partitions. */
+static int
+virVMANEventReconcileDomain(virDomainObj *vm,
+                            void *opaque)
+{
+    GHashTable *byUUID = opaque;
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+    char uuid[VIR_UUID_STRING_BUFLEN];
+
+    virObjectLock(vm);
+    virUUIDFormat(vm->def->uuid, uuid);
+    if (priv->busy)
+        virVMANEventDeferSync(priv);
+    else
+        virVMANEventSync(priv->driver, vm, g_hash_table_lookup(byUUID, uuid));
+    virObjectUnlock(vm);
+    return 0;
+}
+
+
+static int
+virVMANEventReconcile(virVMANDriver *driver)
+{
+    g_autoptr(GHashTable) byUUID = g_hash_table_new_full(g_str_hash, g_str_equal,
+                                                         NULL, g_free);
+    g_autoptr(vman_partitions) partitions = NULL;
+    virDomainObj **vms = NULL;
+    size_t nvms = 0;
+    size_t i;
+
+    if (virVMANBoardRefresh(driver->board, driver->monitor) < 0 ||
+        virVMANMonitorQueryPartitions(driver->monitor, &partitions) < 0)
+        return -1;
+
+    for (i = 0; i < vman_partitions_count(partitions); i++) {
+        g_autofree vman_partition *partition = g_new0(vman_partition, 1);
+
+        partition->size = sizeof(*partition);
+        if (vman_partitions_get(partitions, i, partition, NULL) == VMAN_STATUS_OK) {
+            char *uuid = partition->uuid;
+
+            g_hash_table_insert(byUUID, uuid, g_steal_pointer(&partition));
+        }
+    }
+
+    virDomainObjListCollectAll(driver->domains, &vms, &nvms);
+    for (i = 0; i < nvms; i++)
+        virVMANEventReconcileDomain(vms[i], byUUID);
+    virObjectListFreeCount(vms, nvms);
+
+    return 0;
+}
+
+
+/* Handles what has come; -1 when the stream is at its end. */
+static int
+virVMANEventsRead(virVMANEvents *events,
+                  vman_events *stream)
+{
+    vman_event event;
+    vman_error *error = NULL;
+
+    for (;;) {
+        event = (vman_event) { .size = sizeof(event) };
+        if (vman_events_next(stream, &event, &error) != VMAN_STATUS_OK) {
+            VIR_INFO("vmand's events end: %s", vman_error_message(error));
+            vman_error_free(error);
+            return -1;
+        }
+
+        if (event.kind == VMAN_EVENT_KIND_NONE)
+            return 0;
+
+        if (event.kind == VMAN_EVENT_KIND_STOPPING)
+            return -1;
+
+        if (event.kind != VMAN_EVENT_KIND_LOST)
+            virVMANEventDispatch(events->driver, &event);
+        else if (virVMANEventReconcile(events->driver) < 0)
+            return -1;
+    }
+}
+
+
+/* Returns -1 when it is time to stop, else 0 after @timeout_ms or at once when
+ * @fd has something to read. */
+static int
+virVMANEventsWait(virVMANEvents *events,
+                  int fd,
+                  int timeout_ms)
+{
+    struct pollfd fds[] = {
+        { .fd = events->wake[0], .events = POLLIN },
+        { .fd = fd, .events = POLLIN },
+    };
+
+    if (poll(fds, G_N_ELEMENTS(fds), timeout_ms) < 0 && errno != EINTR)
+        VIR_WARN("poll failed: %s", g_strerror(errno));
+
+    return fds[0].revents ? -1 : 0;
+}
+
+
+static void
+virVMANEventsFollow(virVMANEvents *events,
+                    vman_events *stream)
+{
+    virVMANDriver *driver = events->driver;
+
+    if (virVMANEventReconcile(driver) < 0)
+        return;
+
+    VIR_INFO("vmand at '%s' is here", virVMANMonitorGetSocket(driver->monitor));
+    g_atomic_int_set(&events->live, true);
+    virVMANActionAutostart(driver);
+
+    while (virVMANEventsWait(events, vman_events_fd(stream), -1) == 0 &&
+           virVMANEventsRead(events, stream) == 0)
+        ;
+
+    g_atomic_int_set(&events->live, false);
+    virVMANMonitorDropIdle(driver->monitor);
+}
+
+
+static void
+virVMANEventsMain(void *opaque)
+{
+    virVMANEvents *events = opaque;
+    virVMANDriverConfig *cfg = events->driver->config;
+    int retry_ms = VMAN_RETRY_MIN_MS;
+
+    do {
+        vman_events *stream = NULL;
+        vman_error *error = NULL;
+
+        virResetLastError();
+        if (vman_events_open(cfg->vmandSocket, cfg->vmandTimeout, &stream,
+                             &error) == VMAN_STATUS_OK) {
+            virVMANEventsFollow(events, stream);
+            vman_events_free(stream);
+            retry_ms = VMAN_RETRY_MIN_MS;
+        } else {
+            VIR_DEBUG("no vmand: %s", vman_error_message(error));
+            vman_error_free(error);
+            retry_ms = MIN(retry_ms * 2, VMAN_RETRY_MAX_MS);
+        }
+    } while (virVMANEventsWait(events, -1, retry_ms) == 0);
+}
+
+
+/**
+ * virVMANEventsNew:
+ * @driver: the driver
+ *
+ * Starts to follow vmand, now and whenever it comes back.
+ *
+ * Returns the handle, or NULL with an error reported.
+ */
+virVMANEvents *
+virVMANEventsNew(virVMANDriver *driver)
+{
+    g_autofree virVMANEvents *events = g_new0(virVMANEvents, 1);
+
+    events->driver = driver;
+    if (virPipe(events->wake) < 0)
+        return NULL;
+
+    if (virThreadCreateFull(&events->thread, true, virVMANEventsMain,
+                            "vman-events", false, events) < 0) {
+        virReportSystemError(errno, "%s", _("Failed to create thread"));
+        VIR_FORCE_CLOSE(events->wake[0]);
+        VIR_FORCE_CLOSE(events->wake[1]);
+        return NULL;
+    }
+
+    return g_steal_pointer(&events);
+}
+
+
+void
+virVMANEventsFree(virVMANEvents *events)
+{
+    if (!events)
+        return;
+
+    VIR_FORCE_CLOSE(events->wake[1]);
+    virThreadJoin(&events->thread);
+    VIR_FORCE_CLOSE(events->wake[0]);
+    g_free(events);
+}

@@ -1,0 +1,45 @@
+/*
+ * vman_file.h: what the driver keeps on disk
+ *
+ * This library is free software; you can redistribute it and/or
+ * modify it under the terms of the GNU Lesser General Public
+ * License as published by the Free Software Foundation; either
+ * version 2.1 of the License, or (at your option) any later version.
+ *
+ * This library is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the GNU
+ * Lesser General Public License for more details.
+ *
+ * You should have received a copy of the GNU Lesser General Public
+ * License along with this library.  If not, see
+ * <http://www.gnu.org/licenses/>.
+ */
+
+#pragma once
+
+#include "vman_conf.h"
+
+int
+virVMANFileSaveConfig(virVMANDriver *driver,
+                      virDomainDef *def);
+
+int
+virVMANFileDeleteConfig(virVMANDriver *driver,
+                        virDomainObj *vm);
+
+int
+virVMANFileSetAutostart(virVMANDriver *driver,
+                        virDomainObj *vm,
+                        bool autostart);
+
+int
+virVMANFileSaveStatus(virVMANDriver *driver,
+                      virDomainObj *vm);
+
+void
+virVMANFileDeleteStatus(virVMANDriver *driver,
+                        const char *name);
+
+int
+virVMANFileLoadAll(virVMANDriver *driver);

@@ -1,0 +1,519 @@
+/*
+ * vman_process.c: what is done with a domain's partition
+ *
+ * This library is free software; you can redistribute it and/or
+ * modify it under the terms of the GNU Lesser General Public
+ * License as published by the Free Software Foundation; either
+ * version 2.1 of the License, or (at your option) any later version.
+ *
+ * This library is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the GNU
+ * Lesser General Public License for more details.
+ *
+ * You should have received a copy of the GNU Lesser General Public
+ * License along with this library.  If not, see
+ * <http://www.gnu.org/licenses/>.
+ */
+
+#include <config.h>
+
+#include "virerror.h"
+#include "virlog.h"
+#include "viruuid.h"
+#include "vman_device.h"
+#include "vman_domain.h"
+#include "vman_event.h"
+#include "vman_file.h"
+#include "vman_process.h"
+#include "vman_reserve.h"
+
+#define VIR_FROM_THIS VIR_FROM_VMAN
+
+VIR_LOG_INIT("vman.vman_process");
+
+static void
+virVMANProcessQueueLifecycle(virVMANDriver *driver,
+                             virDomainObj *vm,
+                             int event,
+                             int detail)
+{
+    virObjectEventStateQueue(driver->domainEventState,
+                             virDomainEventLifecycleNewFromObj(vm, event, detail));
+}
+
+
+static void
+virVMANProcessSaveStatus(virVMANDriver *driver,
+                         virDomainObj *vm)
+{
+    if (virVMANFileSaveStatus(driver, vm) < 0) {
+        VIR_WARN("Failed to save the status of domain '%s': %s",
+                 vm->def->name, virGetLastErrorMessage());
+        virResetLastError();
+    }
+}
+
+
+/* Counts active domains: while there are any, the daemon has no idle exit. */
+void
+virVMANProcessInhibit(virVMANDriver *driver,
+                      int change)
+{
+    int before = g_atomic_int_add(&driver->nactive, change);
+
+    if (!driver->inhibitCallback)
+        return;
+
+    if (before == 0)
+        driver->inhibitCallback(true, driver->inhibitOpaque);
+    else if (before + change == 0)
+        driver->inhibitCallback(false, driver->inhibitOpaque);
+}
+
+
+/* What the partition really has goes into the live definition; the persistent
+ * one stays as the user wrote it. */
+static int
+virVMANProcessMakeLive(virVMANDriver *driver,
+                       virDomainObj *vm)
+{
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+    virDomainDef *def;
+    unsigned long long memory_kib = priv->grant.memory_mib * 1024;
+    size_t core = 0;
+    size_t i;
+
+    if (virDomainObjSetDefTransient(driver->xmlopt, vm, NULL) < 0)
+        return -1;
+
+    def = vm->def;
+    def->id = priv->partition;
+    virDomainDefSetMemoryTotal(def, memory_kib);
+    def->mem.cur_balloon = memory_kib;
+    virVMANDeviceRemoveIgnored(def);
+
+    for (i = 0; i < virDomainDefGetVcpusMax(def); i++) {
+        virDomainVcpuDef *vcpu = virDomainDefGetVcpu(def, i);
+
+        while (core < VMAN_CPU_WORDS * 64 &&
+               !virVMANBoardHasCore(priv->grant.cores, core))
+            core++;
+
+        g_clear_pointer(&vcpu->cpumask, virBitmapFree);
+        vcpu->cpumask = virBitmapNew(core + 1);
+        ignore_value(virBitmapSetBit(vcpu->cpumask, core++));
+    }
+
+    return 0;
+}
+
+
+void
+virVMANProcessStarted(virVMANDriver *driver,
+                      virDomainObj *vm,
+                      int reason)
+{
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+    bool active = virDomainObjIsActive(vm);
+
+    if (!active && virVMANProcessMakeLive(driver, vm) < 0) {
+        VIR_WARN("Live definition of domain '%s' is not to be had: %s",
+                 vm->def->name, virGetLastErrorMessage());
+        vm->def->id = priv->partition;
+    }
+
+    priv->ran_ns = 0;
+    priv->since_ns = 0;
+    virVMANDomainStartClock(vm);
+    virDomainObjSetState(vm, VIR_DOMAIN_RUNNING, reason);
+    virVMANProcessInhibit(driver, 1);
+    virVMANProcessSaveStatus(driver, vm);
+    virVMANProcessQueueLifecycle(driver, vm, VIR_DOMAIN_EVENT_STARTED,
+                                 VIR_DOMAIN_EVENT_STARTED_BOOTED);
+}
+
+
+/**
+ * virVMANProcessStopped:
+ * @driver: the driver
+ * @vm: an active domain, locked
+ * @reason: virDomainShutoffReason
+ * @detail: virDomainEventStoppedDetailType
+ *
+ * The partition does not run any more. A transient domain is gone with this;
+ * giving its partition back is left to virVMANReserveRelease.
+ */
+void
+virVMANProcessStopped(virVMANDriver *driver,
+                      virDomainObj *vm,
+                      int reason,
+                      int detail)
+{
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+
+    virVMANConsolesClose(priv->consoles);
+    virVMANDomainStopClock(vm);
+    virVMANBoardAddBusy(driver->board, &priv->grant, priv->ran_ns);
+    priv->ran_ns = 0;
+
+    virDomainObjSetState(vm, VIR_DOMAIN_SHUTOFF, reason);
+    virVMANProcessInhibit(driver, -1);
+    virVMANFileDeleteStatus(driver, vm->def->name);
+
+    vm->def->id = -1;
+    virDomainObjRemoveTransientDef(vm);
+    virVMANProcessQueueLifecycle(driver, vm, VIR_DOMAIN_EVENT_STOPPED, detail);
+
+    if (!vm->persistent)
+        virDomainObjListRemove(driver->domains, vm);
+}
+
+
+void
+virVMANProcessSuspended(virVMANDriver *driver,
+                        virDomainObj *vm)
+{
+    virVMANDomainStopClock(vm);
+    virDomainObjSetState(vm, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER);
+    virVMANProcessSaveStatus(driver, vm);
+    virVMANProcessQueueLifecycle(driver, vm, VIR_DOMAIN_EVENT_SUSPENDED,
+                                 VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
+}
+
+
+void
+virVMANProcessResumed(virVMANDriver *driver,
+                      virDomainObj *vm)
+{
+    virVMANDomainStartClock(vm);
+    virDomainObjSetState(vm, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED);
+    virVMANProcessSaveStatus(driver, vm);
+    virVMANProcessQueueLifecycle(driver, vm, VIR_DOMAIN_EVENT_RESUMED,
+                                 VIR_DOMAIN_EVENT_RESUMED_UNPAUSED);
+}
+
+
+void
+virVMANProcessRebooted(virVMANDriver *driver,
+                       virDomainObj *vm)
+{
+    virVMANDomainStartClock(vm);
+    virDomainObjSetState(vm, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED);
+    virVMANProcessSaveStatus(driver, vm);
+    virObjectEventStateQueue(driver->domainEventState,
+                             virDomainEventRebootNewFromObj(vm));
+}
+
+
+void
+virVMANProcessCrashed(virVMANDriver *driver,
+                      virDomainObj *vm)
+{
+    virVMANDomainStopClock(vm);
+    virDomainObjSetState(vm, VIR_DOMAIN_CRASHED, VIR_DOMAIN_CRASHED_PANICKED);
+    virVMANProcessSaveStatus(driver, vm);
+    virVMANProcessQueueLifecycle(driver, vm, VIR_DOMAIN_EVENT_CRASHED,
+                                 VIR_DOMAIN_EVENT_CRASHED_PANICKED);
+}
+
+
+typedef int (*virVMANProcessCommand)(virVMANMonitor *mon,
+                                     unsigned int id);
+
+/* One command on the domain's partition, whose event tells nothing new. */
+static int
+virVMANProcessRun(virVMANDriver *driver,
+                  virDomainObj *vm,
+                  virVMANProcessCommand command,
+                  vman_event_kind kind,
+                  vman_state to)
+{
+    unsigned int id = VIR_VMAN_DOMAIN_PRIVATE(vm)->partition;
+    int rc;
+
+    virVMANEventExpect(vm, kind, to);
+
+    virVMANDomainEnterMonitor(vm);
+    rc = command(driver->monitor, id);
+    virVMANDomainExitMonitor(vm);
+
+    if (rc < 0)
+        virVMANEventUnexpect(vm, kind, to);
+
+    return rc;
+}
+
+
+static int
+virVMANProcessDeploy(virVMANDriver *driver,
+                     virDomainObj *vm)
+{
+    unsigned int id = VIR_VMAN_DOMAIN_PRIVATE(vm)->partition;
+    g_autofree char *kernel = g_strdup(vm->def->os.kernel);
+    g_autofree char *dtb = g_strdup(vm->def->os.dtb);
+    g_autofree char *initrd = g_strdup(vm->def->os.initrd);
+    g_autofree char *cmdline = g_strdup(vm->def->os.cmdline);
+    int rc;
+
+    virVMANEventExpect(vm, VMAN_EVENT_KIND_STATE, VMAN_STATE_DEPLOYED);
+
+    virVMANDomainEnterMonitor(vm);
+    rc = virVMANMonitorDeploy(driver->monitor, id, kernel, dtb, initrd, cmdline);
+    virVMANDomainExitMonitor(vm);
+
+    if (rc < 0)
+        virVMANEventUnexpect(vm, VMAN_EVENT_KIND_STATE, VMAN_STATE_DEPLOYED);
+
+    return rc;
+}
+
+
+/**
+ * virVMANDomainDefineXML:
+ * @driver: the driver
+ * @vm: the domain with its new definition
+ *
+ * virsh define = create-partition, unless reserve_on says otherwise.
+ *
+ * Returns 0, or -1 with an error reported.
+ */
+int
+virVMANDomainDefineXML(virVMANDriver *driver,
+                       virDomainObj *vm)
+{
+    if (driver->config->reserveOn != VIR_VMAN_RESERVE_ON_DEFINE ||
+        virDomainObjIsActive(vm))
+        return 0;
+
+    return virVMANReserve(driver, vm);
+}
+
+
+/**
+ * virVMANDomainUndefine:
+ * @driver: the driver
+ * @vm: an inactive domain
+ *
+ * virsh undefine = destroy-partition.
+ *
+ * Returns 0, or -1 with an error reported.
+ */
+int
+virVMANDomainUndefine(virVMANDriver *driver,
+                      virDomainObj *vm)
+{
+    return virVMANReserveRelease(driver, vm);
+}
+
+
+static int
+virVMANProcessCheckBootable(virDomainObj *vm)
+{
+    if (virDomainObjIsActive(vm)) {
+        virReportError(VIR_ERR_OPERATION_INVALID, "%s",
+                       _("domain is already running"));
+        return -1;
+    }
+
+    if (!vm->def->os.kernel) {
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       _("domain '%s' has no <kernel>: a partition boots an arm64 kernel image"),
+                       vm->def->name);
+        return -1;
+    }
+
+    return 0;
+}
+
+
+/* Back to what it was before the start that has failed. */
+static void
+virVMANProcessAbortStart(virVMANDriver *driver,
+                         virDomainObj *vm)
+{
+    virErrorPtr error;
+
+    virErrorPreserveLast(&error);
+    vm->def->id = -1;
+    virDomainObjRemoveTransientDef(vm);
+    virDomainObjSetState(vm, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED);
+    virVMANReserveReleaseStopped(driver, vm);
+    virErrorRestore(&error);
+}
+
+
+/**
+ * virVMANDomainCreate:
+ * @driver: the driver
+ * @vm: an inactive domain
+ * @paused: whether its CPUs are held at once
+ *
+ * virsh start = deploy, after create-partition if it has none.
+ *
+ * Returns 0, or -1 with an error reported.
+ */
+int
+virVMANDomainCreate(virVMANDriver *driver,
+                    virDomainObj *vm,
+                    bool paused)
+{
+    if (virVMANProcessCheckBootable(vm) < 0)
+        return -1;
+
+    if (virVMANReserve(driver, vm) < 0 ||
+        virVMANReserveRefresh(driver, vm) < 0 ||
+        virVMANProcessMakeLive(driver, vm) < 0) {
+        virVMANProcessAbortStart(driver, vm);
+        return -1;
+    }
+
+    virDomainObjSetState(vm, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP);
+    if (virVMANProcessDeploy(driver, vm) < 0) {
+        virVMANProcessAbortStart(driver, vm);
+        return -1;
+    }
+
+    virVMANProcessStarted(driver, vm, VIR_DOMAIN_RUNNING_BOOTED);
+
+    if (paused && virVMANDomainSuspend(driver, vm) < 0) {
+        virErrorPtr error;
+
+        virErrorPreserveLast(&error);
+        virVMANDomainDestroy(driver, vm, VIR_DOMAIN_SHUTOFF_FAILED,
+                             VIR_DOMAIN_EVENT_STOPPED_FAILED);
+        virErrorRestore(&error);
+        return -1;
+    }
+
+    return 0;
+}
+
+
+/**
+ * virVMANDomainDestroy:
+ * @driver: the driver
+ * @vm: an active domain
+ * @reason: virDomainShutoffReason
+ * @detail: virDomainEventStoppedDetailType
+ *
+ * virsh destroy = shutdown, and destroy-partition for a transient domain.
+ *
+ * Returns 0, or -1 with an error reported.
+ */
+int
+virVMANDomainDestroy(virVMANDriver *driver,
+                     virDomainObj *vm,
+                     int reason,
+                     int detail)
+{
+    if (virVMANProcessRun(driver, vm, virVMANMonitorShutdown,
+                          VMAN_EVENT_KIND_STATE, VMAN_STATE_READY) < 0)
+        return -1;
+
+    virVMANProcessStopped(driver, vm, reason, detail);
+    virVMANReserveReleaseStopped(driver, vm);
+    return 0;
+}
+
+
+/* Loads it again and starts it, whatever its definition says. */
+int
+virVMANDomainRestart(virVMANDriver *driver,
+                     virDomainObj *vm)
+{
+    if (virVMANProcessRun(driver, vm, virVMANMonitorReboot,
+                          VMAN_EVENT_KIND_REBOOTED, VMAN_STATE_NONE) < 0)
+        return -1;
+
+    virVMANProcessRebooted(driver, vm);
+    return 0;
+}
+
+
+/* A guest has turned itself off that is to be started again at once: for
+ * libvirt the domain was active all the time. */
+int
+virVMANDomainStartAgain(virVMANDriver *driver,
+                        virDomainObj *vm)
+{
+    if (virVMANProcessDeploy(driver, vm) < 0) {
+        virVMANProcessStopped(driver, vm, VIR_DOMAIN_SHUTOFF_FAILED,
+                              VIR_DOMAIN_EVENT_STOPPED_FAILED);
+        virVMANReserveReleaseStopped(driver, vm);
+        return -1;
+    }
+
+    virVMANProcessRebooted(driver, vm);
+    return 0;
+}
+
+
+/**
+ * virVMANDomainShutdown:
+ * @driver: the driver
+ * @vm: an active domain
+ *
+ * virsh shutdown = shutdown, then what <on_poweroff> says.
+ *
+ * Returns 0, or -1 with an error reported.
+ */
+int
+virVMANDomainShutdown(virVMANDriver *driver,
+                      virDomainObj *vm)
+{
+    if (vm->def->onPoweroff == VIR_DOMAIN_LIFECYCLE_ACTION_RESTART)
+        return virVMANDomainRestart(driver, vm);
+
+    return virVMANDomainDestroy(driver, vm, VIR_DOMAIN_SHUTOFF_SHUTDOWN,
+                                VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
+}
+
+
+/**
+ * virVMANDomainReboot:
+ * @driver: the driver
+ * @vm: an active domain
+ *
+ * virsh reboot = reboot, or what <on_reboot> says instead.
+ *
+ * Returns 0, or -1 with an error reported.
+ */
+int
+virVMANDomainReboot(virVMANDriver *driver,
+                    virDomainObj *vm)
+{
+    if (vm->def->onReboot == VIR_DOMAIN_LIFECYCLE_ACTION_DESTROY)
+        return virVMANDomainDestroy(driver, vm, VIR_DOMAIN_SHUTOFF_SHUTDOWN,
+                                    VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
+
+    return virVMANDomainRestart(driver, vm);
+}
+
+
+/* virsh suspend = suspend */
+int
+virVMANDomainSuspend(virVMANDriver *driver,
+                     virDomainObj *vm)
+{
+    if (virVMANProcessRun(driver, vm, virVMANMonitorSuspend,
+                          VMAN_EVENT_KIND_STATE, VMAN_STATE_SUSPENDED) < 0)
+        return -1;
+
+    virVMANProcessSuspended(driver, vm);
+    return 0;
+}
+
+
+/* virsh resume = restore */
+int
+virVMANDomainResume(virVMANDriver *driver,
+                    virDomainObj *vm)
+{
+    if (virVMANProcessRun(driver, vm, virVMANMonitorRestore,
+                          VMAN_EVENT_KIND_STATE, VMAN_STATE_DEPLOYED) < 0)
+        return -1;
+
+    virVMANProcessResumed(driver, vm);
+    return 0;
+}

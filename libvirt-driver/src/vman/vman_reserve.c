@@ -1,0 +1,293 @@
+/*
+ * vman_reserve.c: the partition that is reserved for a domain
+ *
+ * This library is free software; you can redistribute it and/or
+ * modify it under the terms of the GNU Lesser General Public
+ * License as published by the Free Software Foundation; either
+ * version 2.1 of the License, or (at your option) any later version.
+ *
+ * This library is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the GNU
+ * Lesser General Public License for more details.
+ *
+ * You should have received a copy of the GNU Lesser General Public
+ * License along with this library.  If not, see
+ * <http://www.gnu.org/licenses/>.
+ */
+
+#include <config.h>
+
+#include "virerror.h"
+#include "virlog.h"
+#include "viruuid.h"
+#include "vman_domain.h"
+#include "vman_reserve.h"
+
+#define VIR_FROM_THIS VIR_FROM_VMAN
+
+VIR_LOG_INIT("vman.vman_reserve");
+
+/* Finds the partition of a name or UUID among all that vmand knows. */
+static int
+virVMANReserveFind(virVMANDriver *driver,
+                   const char *nameOrUUID,
+                   vman_partition *partition)
+{
+    g_autoptr(vman_partitions) partitions = NULL;
+    size_t i;
+
+    if (virVMANMonitorQueryPartitions(driver->monitor, &partitions) < 0)
+        return -1;
+
+    for (i = 0; i < vman_partitions_count(partitions); i++) {
+        partition->size = sizeof(*partition);
+        if (vman_partitions_get(partitions, i, partition, NULL) == VMAN_STATUS_OK &&
+            (STREQ(partition->name, nameOrUUID) ||
+             STREQ(partition->uuid, nameOrUUID)))
+            return 1;
+    }
+
+    return 0;
+}
+
+
+static int
+virVMANReserveFindShared(virVMANDriver *driver,
+                         const char *sharedWith,
+                         unsigned int *id)
+{
+    vman_partition partition = { 0 };
+    int found = virVMANReserveFind(driver, sharedWith, &partition);
+
+    if (found < 0)
+        return -1;
+
+    if (found == 0) {
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       _("there is no partition '%s' whose cores could be shared"),
+                       sharedWith);
+        return -1;
+    }
+
+    *id = partition.id;
+    return 0;
+}
+
+
+/* create-partition; the domain is unlocked meanwhile. */
+static int
+virVMANReserveCreate(virVMANDriver *driver,
+                     virDomainObj *vm,
+                     const virVMANPartitionRequest *request,
+                     const char *sharedWith)
+{
+    virVMANPartitionRequest full = *request;
+    vman_partition grant = { 0 };
+    virErrorPtr error;
+    int rc = 0;
+
+    virVMANDomainEnterMonitor(vm);
+    if (sharedWith)
+        rc = virVMANReserveFindShared(driver, sharedWith, &full.shared_with);
+    if (rc == 0)
+        rc = virVMANMonitorCreatePartition(driver->monitor, &full, &grant.id);
+
+    if (rc < 0) {
+        /* Another hand, or a daemon that was killed before it could write
+         * down what it did, has made the partition of this UUID already. */
+        virErrorPreserveLast(&error);
+        if (virVMANReserveFind(driver, request->uuid, &grant) == 1 &&
+            grant.state == VMAN_STATE_READY &&
+            grant.core_count == request->cores &&
+            grant.memory_mib == request->memory_mib &&
+            grant.secure == request->secure) {
+            virFreeError(g_steal_pointer(&error));
+            virResetLastError();
+            rc = 0;
+        } else {
+            virErrorRestore(&error);
+        }
+    }
+    virVMANDomainExitMonitor(vm);
+
+    if (rc < 0)
+        return -1;
+
+    grant.core_count = request->cores;
+    grant.memory_mib = request->memory_mib;
+    grant.secure = request->secure;
+    grant.shared_with = full.shared_with;
+    grant.state = VMAN_STATE_READY;
+    virVMANDomainSetPartition(vm, &grant);
+    return 0;
+}
+
+
+static bool
+virVMANReserveFits(const vman_partition *grant,
+                   const virVMANPartitionRequest *request)
+{
+    return grant->core_count == request->cores &&
+           grant->memory_mib == request->memory_mib &&
+           !!grant->secure == request->secure;
+}
+
+
+/* The old partition must go first, as cores and memory may be short; it is made
+ * again if the new one is not to be had. */
+static int
+virVMANReserveReplace(virVMANDriver *driver,
+                      virDomainObj *vm,
+                      const virVMANPartitionRequest *request,
+                      const char *sharedWith)
+{
+    vman_partition old = VIR_VMAN_DOMAIN_PRIVATE(vm)->grant;
+    virVMANPartitionRequest back = {
+        .name = request->name,
+        .uuid = request->uuid,
+        .cores = old.core_count,
+        .memory_mib = old.memory_mib,
+        .secure = old.secure,
+        .shared_with = old.shared_with,
+    };
+    virErrorPtr error;
+
+    if (virVMANReserveRelease(driver, vm) < 0)
+        return -1;
+
+    if (virVMANReserveCreate(driver, vm, request, sharedWith) == 0)
+        return 0;
+
+    virErrorPreserveLast(&error);
+    if (virVMANReserveCreate(driver, vm, &back, NULL) < 0) {
+        VIR_WARN("The old partition of domain '%s' is not to be had again: %s",
+                 request->name, virGetLastErrorMessage());
+    }
+    virErrorRestore(&error);
+    return -1;
+}
+
+
+/**
+ * virVMANReserve:
+ * @driver: the driver
+ * @vm: an inactive domain
+ *
+ * Sees to it that the domain has the partition that its definition asks for.
+ *
+ * Returns 0, or -1 with an error reported; what it had is kept then.
+ */
+int
+virVMANReserve(virVMANDriver *driver,
+               virDomainObj *vm)
+{
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+    const virVMANNamespace *ns = virVMANDomainGetNamespace(vm->def);
+    g_autofree char *name = g_strdup(vm->def->name);
+    g_autofree char *sharedWith = g_strdup(ns->sharedWith);
+    char uuid[VIR_UUID_STRING_BUFLEN];
+    virVMANPartitionRequest request = {
+        .name = name,
+        .uuid = uuid,
+        .cores = virDomainDefGetVcpusMax(vm->def),
+        .memory_mib = virVMANBoardRoundMemory(driver->board,
+                                              virDomainDefGetMemoryTotal(vm->def)),
+        .secure = ns->secure,
+    };
+
+    virUUIDFormat(vm->def->uuid, uuid);
+
+    if (priv->partition == 0)
+        return virVMANReserveCreate(driver, vm, &request, sharedWith);
+
+    if (virVMANReserveFits(&priv->grant, &request))
+        return 0;
+
+    return virVMANReserveReplace(driver, vm, &request, sharedWith);
+}
+
+
+/* Asks which cores and memory the partition has. */
+int
+virVMANReserveRefresh(virVMANDriver *driver,
+                      virDomainObj *vm)
+{
+    unsigned int id = VIR_VMAN_DOMAIN_PRIVATE(vm)->partition;
+    vman_partition grant = { 0 };
+    int rc;
+
+    virVMANDomainEnterMonitor(vm);
+    rc = virVMANMonitorQueryPartition(driver->monitor, id, &grant);
+    virVMANDomainExitMonitor(vm);
+
+    if (rc < 0)
+        return -1;
+
+    virVMANDomainSetPartition(vm, &grant);
+    return 0;
+}
+
+
+/**
+ * virVMANReserveRelease:
+ * @driver: the driver
+ * @vm: an inactive domain
+ *
+ * Gives its partition back, if it has one that still exists.
+ *
+ * Returns 0, or -1 with an error reported.
+ */
+int
+virVMANReserveRelease(virVMANDriver *driver,
+                      virDomainObj *vm)
+{
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+    vman_partition grant = priv->grant;
+    int rc;
+
+    if (priv->partition == 0)
+        return 0;
+
+    /* From here on the event of its end tells nothing new. */
+    virVMANDomainSetPartition(vm, NULL);
+
+    virVMANDomainEnterMonitor(vm);
+    rc = virVMANMonitorDestroyPartition(driver->monitor, grant.id);
+    virVMANDomainExitMonitor(vm);
+
+    if (rc == 0)
+        return 0;
+
+    if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN) {
+        virResetLastError();
+        return 0;
+    }
+
+    virVMANDomainSetPartition(vm, &grant);
+    return -1;
+}
+
+
+bool
+virVMANReserveIsReleasedOnStop(virVMANDriver *driver,
+                               virDomainObj *vm)
+{
+    return !vm->persistent ||
+           driver->config->reserveOn == VIR_VMAN_RESERVE_ON_START;
+}
+
+
+/* A failure is logged only: the domain has stopped, which was asked for. */
+void
+virVMANReserveReleaseStopped(virVMANDriver *driver,
+                             virDomainObj *vm)
+{
+    if (!virVMANReserveIsReleasedOnStop(driver, vm) ||
+        virVMANReserveRelease(driver, vm) == 0)
+        return;
+
+    VIR_WARN("The partition of domain '%s' is still reserved: %s",
+             vm->def->name, virGetLastErrorMessage());
+    virResetLastError();
+}

@@ -1,0 +1,39 @@
+/*
+ * vman_xml.h: domain XML as users and files have it
+ *
+ * This library is free software; you can redistribute it and/or
+ * modify it under the terms of the GNU Lesser General Public
+ * License as published by the Free Software Foundation; either
+ * version 2.1 of the License, or (at your option) any later version.
+ *
+ * This library is distributed in the hope that it will be useful,
+ * but WITHOUT ANY WARRANTY; without even the implied warranty of
+ * MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the GNU
+ * Lesser General Public License for more details.
+ *
+ * You should have received a copy of the GNU Lesser General Public
+ * License along with this library.  If not, see
+ * <http://www.gnu.org/licenses/>.
+ */
+
+#pragma once
+
+#include "vman_conf.h"
+
+virDomainDef *
+virVMANXMLParseString(virVMANDriver *driver,
+                      const char *xml,
+                      unsigned int flags);
+
+virDomainDef *
+virVMANXMLParseNode(virVMANDriver *driver,
+                    xmlXPathContextPtr ctxt,
+                    unsigned int flags);
+
+char *
+virVMANXMLFormat(virVMANDriver *driver,
+                 virDomainDef *def,
+                 unsigned int flags);
+
+char *
+virVMANXMLFormatType(char *xml);

@@ -26,6 +26,7 @@ use crate::apt::Series;
 use crate::setup::{self, packages::Need};
 use crate::{assets, process, workspace};
 
+use firmware::Variant;
 use initramfs::Extras;
 pub use qemu::Machine;
 pub use report::Report;
@@ -64,6 +65,9 @@ enum BoardJob {
     Test {
         /// Only these tests.
         names: Vec<String>,
+        /// The positive controls of the negative tests instead, on firmware that lets itself be weakened.
+        #[arg(long, conflicts_with = "names")]
+        controls: bool,
     },
     /// Build the firmware and print the sizes of its images.
     Firmware,
@@ -76,6 +80,8 @@ pub enum Job {
     Shell,
     /// Runs these tests, or all, then turns the board off.
     Test(Vec<String>),
+    /// Runs the positive controls on weakened firmware, then turns the board off.
+    Controls,
     /// Shows the life of a partition with this kernel, or Debian's, then turns the board off.
     Demo(Option<PathBuf>),
 }
@@ -88,6 +94,7 @@ impl Job {
         Ok(match self {
             Self::Shell => Extras::default(),
             Self::Test(names) => tests(names)?,
+            Self::Controls => controls()?,
             Self::Demo(kernel) => Extras {
                 script: Some(DEMO.to_owned()),
                 programs: vec![(initramfs::path::LIFE_CYCLE, userspace::life_cycle()?)],
@@ -101,7 +108,8 @@ impl Job {
 /// What runs these tests, or all.
 fn tests(names: &[String]) -> Result<Extras> {
     let whole = names.is_empty();
-    let mut programs = vec![(initramfs::path::IOCTL_TEST, userspace::ioctl_test()?)];
+    let mut programs = payloads()?;
+    programs.push((initramfs::path::IOCTL_TEST, userspace::ioctl_test()?));
     if whole {
         programs.push((initramfs::path::DEVICE_SUITE, userspace::device_suite()?));
     }
@@ -115,6 +123,22 @@ fn tests(names: &[String]) -> Result<Extras> {
     })
 }
 
+fn payloads() -> Result<Vec<(&'static str, PathBuf)>> {
+    let [hostile, critical] = firmware::payloads()?;
+    Ok(vec![(initramfs::path::HOSTILE, hostile), (initramfs::path::CRITICAL, critical)])
+}
+
+/// What runs the positive controls.
+fn controls() -> Result<Extras> {
+    Ok(Extras {
+        script: Some(format!("#!/bin/sh\n{SUITE} --controls\n")),
+        crates: vec![SUITE],
+        programs: payloads()?,
+        bare: true,
+        ..Extras::default()
+    })
+}
+
 /// Does the job.
 ///
 /// # Errors
@@ -123,9 +147,10 @@ pub fn run(args: &BoardArgs) -> Result<ExitCode> {
     setup::ensure(&[Need::Board], args.yes)?;
     let assemble = |job| assemble(&job, &args.cpu, args.kernel_series);
     let success = match &args.job {
-        BoardJob::Firmware => firmware::build().map(|_| true)?,
+        BoardJob::Firmware => firmware::build(Variant::Shipped).map(|_| true)?,
         BoardJob::Up => assemble(Job::Shell)?.interactive().map(|()| true)?,
-        BoardJob::Test { names } => test(&assemble(Job::Test(names.clone()))?)?,
+        BoardJob::Test { names, controls: true } if names.is_empty() => test(&assemble(Job::Controls)?)?,
+        BoardJob::Test { names, .. } => test(&assemble(Job::Test(names.clone()))?)?,
     };
     Ok(if success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -140,7 +165,8 @@ pub const fn default_cpu() -> &'static str {
 /// # Errors
 /// A part cannot be built or fetched.
 pub fn assemble(job: &Job, cpu: &str, series: Series) -> Result<Machine> {
-    let firmware = firmware::build()?;
+    let variant = if *job == Job::Controls { Variant::Weakened } else { Variant::Shipped };
+    let firmware = firmware::build(variant)?;
     let kernel = assets::kernel(series)?;
     let initramfs = directory()?.join("initramfs.cpio");
     initramfs::management(series, &job.extras()?, &initramfs)?;

@@ -1,6 +1,6 @@
 //! The table of promises.
 
-use crate::{Case, controls, critical, hostile, isolation, life, refusals};
+use crate::{Case, controls, critical, hostile, isolation, life, races, refusals};
 
 /// Every case, in the order in which they run: cheap ones first.
 pub(crate) const ALL: &[Case] = &[
@@ -33,6 +33,7 @@ pub(crate) const ALL: &[Case] = &[
     ("partition_turns_its_own_cpus_off_and_on", |board| isolation::hotplug(&board)),
     ("program_of_a_partition_writes_to_the_console", |board| isolation::terminal(&board)),
     ("program_of_a_partition_reads_from_the_console", |board| isolation::input(&board)),
+    ("eight_threads_race_on_one_file_and_lose_nothing", |board| races::one_file(&board)),
     ("firmware_counts_traps", |board| isolation::counters(&board)),
     ("root_program_of_a_partition_reaches_nothing_foreign", |board| hostile::root_program(&board)),
     ("hostile_accesses_of_foreign_memory_fault", |board| hostile::memory(&board)),

@@ -21,6 +21,7 @@ mod orders;
 #[allow(dead_code, unreachable_pub, reason = "the firmware uses the rest of it")]
 #[path = "../../../firmware/qemu-virt/src/protection.rs"]
 mod protection;
+mod races;
 mod refusals;
 mod scratch;
 
@@ -76,6 +77,8 @@ fn run(cases: &[Case], wanted: &[String]) -> Result<bool, DeviceError> {
 
 fn main() -> ExitCode {
     let mut wanted: Vec<String> = std::env::args().skip(1).collect();
+    // Says to the runner that only this suite is wanted.
+    wanted.retain(|argument| argument != "--all");
     let cases = if wanted.first().is_some_and(|first| first == "--controls") {
         wanted.remove(0);
         cases::CONTROLS

@@ -34,6 +34,11 @@ pub use report::Report;
 /// The longest time that the tests on the board may take: emulation on a loaded machine is slow.
 const TEST_LIMIT: Duration = Duration::from_secs(1200);
 
+/// The same for the positive controls.
+const CONTROLS_LIMIT: Duration = Duration::from_secs(300);
+
+/// Stands for every case of the suite.
+const ALL: &str = "--all";
 /// The program of the tests, from `tests/board`.
 const SUITE: &str = "board-suite";
 const TEST_SCRIPT: &str = include_str!("test.sh");
@@ -68,6 +73,9 @@ enum BoardJob {
         /// The positive controls of the negative tests instead, on firmware that lets itself be weakened.
         #[arg(long, conflicts_with = "names")]
         controls: bool,
+        /// Only the suite of firmware and driver, not those of vman-core's devices, vmand and vmanctl.
+        #[arg(long, conflicts_with_all = ["names", "controls"])]
+        suite: bool,
     },
     /// Build the firmware and print the sizes of its images.
     Firmware,
@@ -149,8 +157,9 @@ pub fn run(args: &BoardArgs) -> Result<ExitCode> {
     let success = match &args.job {
         BoardJob::Firmware => firmware::build(Variant::Shipped).map(|_| true)?,
         BoardJob::Up => assemble(Job::Shell)?.interactive().map(|()| true)?,
-        BoardJob::Test { names, controls: true } if names.is_empty() => test(&assemble(Job::Controls)?)?,
-        BoardJob::Test { names, .. } => test(&assemble(Job::Test(names.clone()))?)?,
+        BoardJob::Test { controls: true, .. } => test(&assemble(Job::Controls)?, CONTROLS_LIMIT)?,
+        BoardJob::Test { suite: true, .. } => test(&assemble(Job::Test(vec![ALL.to_owned()]))?, TEST_LIMIT)?,
+        BoardJob::Test { names, .. } => test(&assemble(Job::Test(names.clone()))?, TEST_LIMIT)?,
     };
     Ok(if success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -178,9 +187,9 @@ pub fn assemble(job: &Job, cpu: &str, series: Series) -> Result<Machine> {
 }
 
 /// Runs the tests on the board and prints their results; tells whether all passed.
-fn test(machine: &Machine) -> Result<bool> {
+fn test(machine: &Machine, limit: Duration) -> Result<bool> {
     let mut report = Report::default();
-    let run = machine.run(TEST_LIMIT, |line| {
+    let run = machine.run(limit, |line| {
         if let Some(result) = report.line(line) {
             println!("{result}");
         }

@@ -208,14 +208,12 @@ impl Memory for Board {
         self.management().hide_redistributors(cpus);
         self.set_management_cpus(self.management_cpus().difference(&cpus));
         Ring::new(index).clear();
+        // The EL2 layer must know every CPU of the machine: kernels walk over all redistributors.
+        view(index).reset(cpus.words()[0]);
         let tables = match world {
-            World::Secure => {
-                view(index).reset(0);
-                None
-            }
+            World::Secure => None,
             World::NonSecure => {
                 self.management().hide(memory);
-                view(index).reset(cpus.words()[0]);
                 Some(Stage2Tables::partition(index, memory, cpus))
             }
         };
@@ -276,7 +274,8 @@ impl Memory for Board {
     }
 
     fn notify_console(&mut self, partition: PartitionId) {
-        let Some(index) = self.index(partition).filter(|index| *index != 0) else { return };
+        let guest = |index: &usize| *index != 0 && !self.is_secure(*index);
+        let Some(index) = self.index(partition).filter(guest) else { return };
         if let Some(interrupt) = view(index).console_interrupt().filter(|_| Ring::new(index).has_input()) {
             pend(interrupt);
         }

@@ -91,10 +91,12 @@ void vmanager_cpus_give_back(const u64 cpus[VMANAGER_CPU_WORDS]);
 /* ---- vmanager_load.c: kept images ---- */
 
 struct vmanager_image;
+struct vmanager_partition;
 
 struct vmanager_image *vmanager_image_copy(const struct vmanager_deploy *deploy, u64 memory,
 					   struct vmanager_header *why);
-int vmanager_image_load(const struct vmanager_image *image, u64 base);
+int vmanager_image_load(const struct vmanager_image *image, const struct vmanager_partition *partition,
+			struct vmanager_header *why);
 u64 vmanager_image_bytes(const struct vmanager_image *image);
 u64 vmanager_image_entry(const struct vmanager_image *image);
 u64 vmanager_image_device_tree(const struct vmanager_image *image);

@@ -221,20 +221,59 @@ static int load_piece(const struct piece *piece, u64 base)
 	return 0;
 }
 
+/* Linux cannot write secure memory: the firmware copies, from a buffer whose rest is zero. */
+static int load_secure_piece(const struct piece *piece, u32 id, void *buffer, struct vmanager_header *why)
+{
+	u64 done, step;
+	int err;
+
+	if (piece->offset % VMANAGER_SMC_LOAD_ALIGNMENT)
+		return vmanager_refuse(why, -EOPNOTSUPP, VMANAGER_REASON_SECURE_LOAD, id, piece->offset);
+	for (done = 0; done < piece->length; done += step) {
+		struct vmanager_regs regs = { .in = { id, piece->offset + done, virt_to_phys(buffer) } };
+
+		step = min_t(u64, piece->length - done, VMANAGER_SMC_LOAD_MAX);
+		memcpy(buffer, piece->data + done, step);
+		regs.in[3] = round_up(step, VMANAGER_SMC_LOAD_ALIGNMENT);
+		memset(buffer + step, 0, regs.in[3] - step);
+		err = vmanager_smc(VMANAGER_SMC_PART_LOAD, &regs, why);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int load_secure(const struct vmanager_image *image, u32 id, struct vmanager_header *why)
+{
+	void *buffer = kmalloc(VMANAGER_SMC_LOAD_MAX, GFP_KERNEL);
+	int err = buffer ? 0 : -ENOMEM;
+	u32 i;
+
+	for (i = 0; !err && i < image->count; i++)
+		err = load_secure_piece(&image->pieces[i], id, buffer, why);
+	kfree(buffer);
+	return err;
+}
+
 /**
  * vmanager_image_load - write an image into the memory of a partition that is READY
  * @image: the image
- * @base: first address of the partition's memory
+ * @partition: the partition
+ * @why: header to note a refusal in
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0 or a negative errno.
  */
-int vmanager_image_load(const struct vmanager_image *image, u64 base)
+int vmanager_image_load(const struct vmanager_image *image, const struct vmanager_partition *partition,
+			struct vmanager_header *why)
 {
 	u32 i;
 	int err;
 
+	if (partition->world == VMANAGER_WORLD_SECURE)
+		return load_secure(image, partition->id, why);
 	for (i = 0; i < image->count; i++) {
-		err = load_piece(&image->pieces[i], base);
+		err = load_piece(&image->pieces[i], partition->base);
 		if (err)
 			return err;
 	}

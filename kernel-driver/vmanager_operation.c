@@ -127,7 +127,7 @@ static int start(struct vmanager_partition *partition, struct vmanager_image *im
 		.in = { partition->id, partition->base + vmanager_image_entry(image),
 			partition->base + vmanager_image_device_tree(image) },
 	};
-	int err = vmanager_image_load(image, partition->base);
+	int err = vmanager_image_load(image, partition, why);
 
 	if (err)
 		goto free_image;
@@ -166,15 +166,10 @@ int vmanager_deploy(struct vmanager_partition *partition, struct vmanager_deploy
 
 	if (err)
 		return err;
-	if (partition->world == VMANAGER_WORLD_SECURE) {
-		err = vmanager_refuse(why, -EOPNOTSUPP, VMANAGER_REASON_SECURE_LOAD, partition->id, 0);
-		goto unclaim;
-	}
 	image = vmanager_image_copy(deploy, partition->memory, why);
 	err = PTR_ERR_OR_ZERO(image);
 	if (!err)
 		err = start(partition, image, VMANAGER_EVENT_STATE, VMANAGER_CAUSE_COMMAND, why);
-unclaim:
 	unclaim(partition);
 	return err;
 }

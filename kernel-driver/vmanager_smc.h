@@ -23,6 +23,7 @@
 #define VMANAGER_SMC_STATS VMANAGER_SMC(0x0d)
 #define VMANAGER_SMC_CPU_INFO VMANAGER_SMC(0x0e)
 #define VMANAGER_SMC_CONSOLE_NOTIFY VMANAGER_SMC(0x0f)
+#define VMANAGER_SMC_PART_LOAD VMANAGER_SMC(0x10)
 #define VMANAGER_SMC_CALL_COUNT VMANAGER_SMC(0xff00)
 #define VMANAGER_SMC_CALL_UID VMANAGER_SMC(0xff01)
 #define VMANAGER_SMC_CALL_REVISION VMANAGER_SMC(0xff03)
@@ -35,6 +36,10 @@
 
 /* Version of the service that this driver speaks: major number in the upper, minor in the lower 16 bits. */
 #define VMANAGER_SMC_ABI_VERSION 0x00010000u
+
+/* PART_LOAD: most bytes of one call, and what offset, address and size are multiples of. */
+#define VMANAGER_SMC_LOAD_MAX 0x10000
+#define VMANAGER_SMC_LOAD_ALIGNMENT 8
 
 /* Status of a call that goes on. */
 #define VMANAGER_SMC_PENDING 1

@@ -16,6 +16,8 @@ pub(crate) const SLOTS: usize = 4;
 pub(crate) const MIB: u64 = 1 << 20;
 pub(crate) const POOL: u64 = 0x8000_0000;
 pub(crate) const POOL_SIZE: u64 = 64 * MIB;
+pub(crate) const MANAGEMENT: u64 = 0x4000_0000;
+pub(crate) const MANAGEMENT_SIZE: u64 = 64 * MIB;
 pub(crate) const SECURE: u64 = 0x0e00_0000;
 pub(crate) const SECURE_SIZE: u64 = 16 * MIB;
 
@@ -41,6 +43,7 @@ pub(crate) struct Recorder {
     /// Partitions' memory, and whether it is open to the management partition.
     pub(crate) memory: BTreeMap<PartitionId, (PhysRange, bool)>,
     pub(crate) scrubbed: Vec<PhysRange>,
+    pub(crate) copied: Vec<(PhysRange, PhysRange)>,
     pub(crate) notified: u32,
     pub(crate) system_offs: u32,
     pub(crate) system_resets: u32,
@@ -75,6 +78,14 @@ impl Memory for Recorder {
 
     fn close(&mut self, partition: PartitionId, memory: PhysRange) {
         assert_eq!(self.memory.insert(partition, (memory, false)), Some((memory, true)));
+    }
+
+    fn copy(&mut self, from: PhysRange, to: PhysRange) -> bool {
+        let allowed = range(MANAGEMENT, MANAGEMENT_SIZE).encloses(from);
+        if allowed {
+            self.copied.push((from, to));
+        }
+        allowed
     }
 
     fn scrub(&mut self, piece: PhysRange) {

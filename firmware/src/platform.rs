@@ -33,6 +33,12 @@ pub trait Memory {
     fn open(&mut self, partition: PartitionId, memory: PhysRange);
     /// Hides `memory` from the management partition before the partition starts (DEPLOYED, SUSPENDED).
     fn close(&mut self, partition: PartitionId, memory: PhysRange);
+    /// Copies `from`, which must be memory of the management partition, to `to`, a critical partition's; both have the
+    /// same size, at most [`vman_core::abi::smc::LOAD_MAX`]. Returns `false`, and copies nothing, if `from` is something else.
+    fn copy(&mut self, from: PhysRange, to: PhysRange) -> bool {
+        let _ = (from, to);
+        false
+    }
     /// Fills a piece of at most [`Memory::SCRUB_STEP`] bytes with zeros.
     fn scrub(&mut self, piece: PhysRange);
     /// Gives `memory`, scrubbed, back to the management partition and forgets the partition's tables.

@@ -24,10 +24,10 @@
 //! `PART_DESTROY` does a bounded piece of scrubbing in each call and is called until it no longer answers `PENDING`.
 
 use vman_core::abi::smc::{
-    ABI_VERSION, BoardPage, Counter, CreateArgs, CreateFlags, FunctionId, InfoPage, SERVICE_UID, SmcError,
-    SmcReturn,
+    ABI_VERSION, BoardPage, Counter, CreateArgs, CreateFlags, FunctionId, InfoPage, LOAD_ALIGNMENT, LOAD_MAX,
+    SERVICE_UID, SmcError, SmcReturn,
 };
-use vman_core::id::{CpuId, PartitionId, PhysAddr};
+use vman_core::id::{ByteSize, CpuId, PartitionId, PhysAddr, PhysRange};
 use vman_core::plan::World;
 use vman_core::state::{Condition, InvalidTransition, Operation, PartitionState};
 
@@ -60,6 +60,7 @@ impl<const CPUS: usize, const PARTITIONS: usize> Monitor<CPUS, PARTITIONS> {
             FunctionId::Version => done([ABI_VERSION.to_register(), count(self.slots), 0]),
             FunctionId::PartCreate => self.create(args, platform),
             FunctionId::PartStart => self.start(id(first)?, PhysAddr(second), PhysAddr(third), platform),
+            FunctionId::PartLoad => self.load(id(first)?, second, third, args[3], platform),
             FunctionId::PartStop => self.stop(id(first)?, platform),
             FunctionId::PartSuspend => self.suspend(id(first)?, platform),
             FunctionId::PartResume => self.restore(id(first)?, platform),
@@ -161,6 +162,34 @@ impl<const CPUS: usize, const PARTITIONS: usize> Monitor<CPUS, PARTITIONS> {
             .iter()
             .all(|cpu| self.table.lane(Lane { cpu, shared }).is_some_and(|lane| lane.is_off()));
         if off { Ok(()) } else { Err(SmcError::Busy) }
+    }
+
+    /// The management partition cannot write secure memory: a bounded piece of an image is copied for it.
+    fn load(
+        &mut self,
+        id: PartitionId,
+        offset: u64,
+        source: u64,
+        size: u64,
+        platform: &mut impl Platform,
+    ) -> Reply {
+        let aligned = [offset, source, size].iter().all(|number| number.is_multiple_of(LOAD_ALIGNMENT));
+        if !aligned || size == 0 || size > LOAD_MAX {
+            return Err(SmcError::InvalidParameters);
+        }
+        let partition = self.find(id)?;
+        let target = partition.memory.base().0.checked_add(offset).map(PhysAddr);
+        let range = |base| PhysRange::new(base, ByteSize(size));
+        let target = target.and_then(range).filter(|target| partition.memory.encloses(*target));
+        let (Some(from), Some(to)) = (range(PhysAddr(source)), target) else {
+            return Err(SmcError::InvalidParameters);
+        };
+        if partition.world != World::Secure {
+            return Err(SmcError::NotSupported);
+        }
+        self.check_idle(id)?;
+        self.check_state(id, Operation::Deploy)?;
+        if platform.copy(from, to) { Ok(SmcReturn::SUCCESS) } else { Err(SmcError::InvalidParameters) }
     }
 
     fn start(

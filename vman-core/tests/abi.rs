@@ -96,6 +96,8 @@ fn smc_numbers() -> BTreeSet<String> {
     let mut lines = BTreeSet::from([
         number("SMC_ABI_VERSION", smc::ABI_VERSION.to_register()),
         number("SMC_PENDING", smc::PENDING),
+        number("SMC_LOAD_MAX", smc::LOAD_MAX),
+        number("SMC_LOAD_ALIGNMENT", smc::LOAD_ALIGNMENT),
         number("SMC_CREATE_SECURE", CreateFlags::SECURE.bits().into()),
         number("SMC_CREATE_SHARED", CreateFlags::SHARED.bits().into()),
         number("SMC_INFO_STATUS", InfoPage::Status as u64),

@@ -156,6 +156,14 @@ impl Memory for Board {
         }
     }
 
+    fn copy(&mut self, from: PhysRange, to: PhysRange) -> bool {
+        let allowed = !self.spaces.values().any(|space| space.memory.overlaps(from));
+        if allowed {
+            self.ram.copy(from, to);
+        }
+        allowed
+    }
+
     fn scrub(&mut self, piece: PhysRange) {
         self.ram.clear(piece);
     }

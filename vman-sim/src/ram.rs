@@ -61,8 +61,14 @@ impl Ram {
         }
     }
 
+    /// Copies memory at `from` to `to`, which has the same size.
+    pub(crate) fn copy(&mut self, from: PhysRange, to: PhysRange) {
+        let mut buffer = vec![0; as_usize(from.size().0)];
+        self.read(from.base(), &mut buffer);
+        self.write(to.base(), &buffer);
+    }
+
     /// Copies `data` to memory at `address`.
-    #[cfg(test)]
     pub(crate) fn write(&mut self, address: PhysAddr, data: &[u8]) {
         let end = address.0.saturating_add(as_u64(data.len()));
         let mut base = page_of(address.0);

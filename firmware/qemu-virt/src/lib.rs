@@ -7,5 +7,7 @@
 pub mod gic;
 pub mod memory_map;
 pub mod mmio;
+pub mod protection;
 pub mod service;
 pub mod view;
+pub mod weaken;

@@ -6,7 +6,8 @@
 //! 0x0800_0000  GIC: distributor, 0x080a_0000 redistributors
 //! 0x0900_0000  PL011 of the management partition
 //! 0x090b_0000  secure GPIO: power
-//! 0x0e00_0000  secure SRAM: EL3
+//! 0x0e00_0000  secure SRAM: EL3                                   2 MiB
+//! 0x0e20_0000  pool that critical partitions are made of          14 MiB
 //! 0x4000_0000  RAM of the management partition                    1 GiB
 //! 0x8000_0000  pool that partitions are made of                1020 MiB
 //! 0xbfc0_0000  EL2 layer and stage-2 tables, seen by no guest      2 MiB
@@ -26,10 +27,17 @@ pub const MAX_CPUS: usize = 8;
 /// Largest number of partitions at one time, the management partition included.
 pub const MAX_PARTITIONS: usize = 8;
 
-/// Secure SRAM, all of it used by EL3.
+/// Secure SRAM: no access of the Non-secure state reaches it.
 pub const SECURE_SRAM_BASE: u64 = 0x0e00_0000;
 /// Size in bytes.
 pub const SECURE_SRAM_SIZE: u64 = 16 << 20;
+
+/// Part of it that EL3 runs in.
+pub const EL3_SIZE: u64 = 2 << 20;
+/// Secure memory that critical partitions are made of: the rest of the secure SRAM.
+pub const SECURE_POOL_BASE: u64 = SECURE_SRAM_BASE + EL3_SIZE;
+/// Size in bytes.
+pub const SECURE_POOL_SIZE: u64 = SECURE_SRAM_SIZE - EL3_SIZE;
 
 /// Start of RAM; the management partition has the first part.
 pub const RAM_BASE: u64 = 0x4000_0000;

@@ -5,7 +5,7 @@ use vman_core::id::{CpuId, PhysAddr};
 use vman_core::plan::World;
 use vman_core::state::PartitionState;
 
-use crate::fake::{CPUS, MIB, Rig, SECURE, SLOTS, board, create_args};
+use crate::fake::{CPUS, MANAGEMENT, MIB, Rig, SECURE, SLOTS, board, create_args, range};
 use crate::monitor::{Kick, Monitor};
 use crate::table::Lane;
 
@@ -35,6 +35,35 @@ fn exclusive_critical_partition_enters_the_secure_world() {
     let (cpu, boot) = *rig.boots.last().unwrap();
     assert_eq!((cpu, boot.world, boot.entry), (CpuId(4), World::Secure, PhysAddr(SECURE)));
     assert_eq!(rig.ok(FunctionId::PartInfo, &[1, 2]), [0, SECURE_FLAG, 1]);
+}
+
+#[test]
+fn pieces_of_an_image_reach_a_ready_critical_partition_and_nothing_else() {
+    let mut rig = Rig::new();
+    rig.ok(FunctionId::PartCreate, &create_args(SECURE_FLAG, SECURE, 4 * MIB, &[4]));
+    rig.ok(FunctionId::PartLoad, &[1, 4096, MANAGEMENT + 8, 64 << 10]);
+    let piece = (range(MANAGEMENT + 8, 64 << 10), range(SECURE + 4096, 64 << 10));
+    assert_eq!(rig.recorder.copied, [piece]);
+    let load = |rig: &mut Rig, args: [u64; 4]| rig.call(FunctionId::PartLoad, &args).unwrap_err();
+    for args in [
+        [1, 0, MANAGEMENT, 0],
+        [1, 0, MANAGEMENT, (64 << 10) + 8],
+        [1, 4, MANAGEMENT, 8],
+        [1, 0, MANAGEMENT + 1, 8],
+        [1, 0, MANAGEMENT, 7],
+        [1, 4 * MIB - 8, MANAGEMENT, 16],
+        [1, u64::MAX - 7, MANAGEMENT, 8],
+        [1, 0, u64::MAX - 7, 64],
+        [1, 0, SECURE, 8],
+    ] {
+        assert_eq!(load(&mut rig, args), SmcError::InvalidParameters, "{args:x?}");
+    }
+    assert_eq!(load(&mut rig, [9, 0, MANAGEMENT, 8]), SmcError::NotFound);
+    rig.create(&[5], 0, 2);
+    assert_eq!(load(&mut rig, [2, 0, MANAGEMENT, 8]), SmcError::NotSupported);
+    rig.ok(FunctionId::PartStart, &[1, SECURE, SECURE + MIB]);
+    assert_eq!(load(&mut rig, [1, 0, MANAGEMENT, 8]), SmcError::InvalidState);
+    assert_eq!(rig.recorder.copied.len(), 1);
 }
 
 #[test]

@@ -92,7 +92,7 @@
 #define VMANAGER_REASON_DEVICE_TREE 28 /* EINVAL [device tree, 0]: not 8-byte aligned, or in no segment */
 #define VMANAGER_REASON_IMAGE_SIZE 29 /* ENOSPC [bytes, most]: what the management partition can keep a copy of */
 #define VMANAGER_REASON_NO_IMAGE 30 /* EBADFD [id, 0]: deployed before the driver was loaded: shut down, deploy */
-#define VMANAGER_REASON_SECURE_LOAD 31 /* EOPNOTSUPP [id, 0]: secure memory cannot be written from Linux */
+#define VMANAGER_REASON_SECURE_LOAD 31 /* EOPNOTSUPP [id, offset]: secure memory takes multiples of 8 */
 #define VMANAGER_REASON_NO_CONSOLE 32 /* EOPNOTSUPP [id, 0] */
 #define VMANAGER_REASON_CPU_INDEX 33 /* EINVAL [given, CPUs of the board] */
 #define VMANAGER_REASON_NOT_RUNNING 34 /* EBADFD [id, 0]: nobody reads the console of a READY partition */
@@ -453,7 +453,7 @@ struct vmanager_event {
  *               another one (REASON_SEGMENT_OVERLAP), @entry (REASON_ENTRY) or @device_tree (REASON_DEVICE_TREE)
  *   ENOSPC      more bytes than the management partition can keep (REASON_IMAGE_SIZE)
  *   ENOMEM      no memory for the copy or the mapping
- *   EOPNOTSUPP  the partition is critical and its memory cannot be written from Linux (REASON_SECURE_LOAD)
+ *   EOPNOTSUPP  the partition is critical and a segment's offset is no multiple of 8 (REASON_SECURE_LOAD)
  */
 #define VMANAGER_DEPLOY _IO(VMANAGER_IOCTL_MAGIC, 0x10)
 

@@ -1,6 +1,6 @@
 //! The table of promises.
 
-use crate::{Case, isolation, life, refusals};
+use crate::{Case, controls, critical, hostile, isolation, life, races, refusals};
 
 /// Every case, in the order in which they run: cheap ones first.
 pub(crate) const ALL: &[Case] = &[
@@ -33,6 +33,41 @@ pub(crate) const ALL: &[Case] = &[
     ("partition_turns_its_own_cpus_off_and_on", |board| isolation::hotplug(&board)),
     ("program_of_a_partition_writes_to_the_console", |board| isolation::terminal(&board)),
     ("program_of_a_partition_reads_from_the_console", |board| isolation::input(&board)),
+    ("eight_threads_race_on_one_file_and_lose_nothing", |board| races::one_file(&board)),
     ("firmware_counts_traps", |board| isolation::counters(&board)),
+    ("root_program_of_a_partition_reaches_nothing_foreign", |board| hostile::root_program(&board)),
+    ("hostile_accesses_of_foreign_memory_fault", |board| hostile::memory(&board)),
+    ("hostile_accesses_through_own_translations_fault_with_caches_and_without", |board| {
+        hostile::mapped_memory(&board)
+    }),
+    ("hostile_dma_finds_no_device", |board| hostile::dma(&board)),
+    ("hostile_use_of_higher_registers_is_undefined", |board| hostile::registers(&board)),
+    ("hostile_use_of_the_chip_makers_registers_is_undefined", |board| hostile::chip_maker(&board)),
+    ("hostile_stores_leave_foreign_interrupts_alone", |board| hostile::distributor(&board)),
+    ("hostile_accesses_of_foreign_redistributors_do_nothing", |board| hostile::redistributors(&board)),
+    ("hostile_sgis_reach_nobody", |board| hostile::sgis(&board)),
+    ("hostile_cpu_on_of_foreign_cpus_is_refused", |board| hostile::cpu_on(&board)),
+    ("hostile_forged_calls_are_refused", |board| hostile::forged(&board)),
+    ("hostile_loop_with_everything_masked_is_suspended_and_stopped", |board| hostile::spin(&board)),
+    ("hostile_floods_leave_the_others_their_beat", |board| hostile::floods(&board)),
+    ("critical_partition_keeps_its_period_beside_a_busy_linux", |board| critical::shared(&board)),
+    ("critical_partition_runs_on_cpus_of_its_own", |board| critical::exclusive(&board)),
+    ("critical_partitions_are_one_at_a_time_and_fit_the_secure_memory", |board| critical::limits(&board)),
     ("partition_outlives_the_driver_and_is_adopted", |board| life::adopted(board)),
+];
+
+/// The positive controls: in firmware with one protection off, the attack succeeds. Each case turns one off by itself.
+pub(crate) const CONTROLS: &[Case] = &[
+    ("without_stage_2_foreign_memory_is_read_written_and_executed", |board| controls::memory(&board)),
+    ("without_stage_2_a_device_writes_foreign_memory", |board| controls::dma(&board)),
+    ("without_its_filter_a_foreign_interrupt_is_disabled", |board| controls::distributor(&board)),
+    ("without_its_filter_a_foreign_redistributor_takes_an_interrupt", |board| {
+        controls::redistributor(&board)
+    }),
+    ("without_the_filter_sgis_reach_a_neighbour", |board| controls::sgis(&board)),
+    ("without_the_question_whose_cpu_it_is_foreign_code_runs_on_it", |board| controls::cpu_on(&board)),
+    ("without_the_question_who_calls_a_neighbour_is_suspended", |board| controls::service(&board)),
+    ("without_the_secure_kick_a_masked_loop_outlasts_its_stop", |board| controls::kick(&board)),
+    ("without_hiding_a_deployed_partition_can_be_read", |board| controls::hiding(&board)),
+    ("without_scrubbing_the_next_owner_reads_the_last_one", |board| controls::scrubbing(&board)),
 ];

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 use vman_core::device::{
-    Change, CharDevice, CharEvents, CharPartition, ConsoleAction, CreateRequest, DeviceEvent, EventSource,
-    LoadImage, ManagerDevice, PartitionDevice, PartitionInfo, Segment,
+    Change, CharDevice, CharEvents, CharPartition, ConsoleAction, CreateRequest, DeviceError, DeviceEvent,
+    EventSource, LoadImage, ManagerDevice, PartitionDevice, PartitionInfo, Segment,
 };
 use vman_core::fdt::{BoardTree, PartitionTree};
 use vman_core::id::{ByteSize, CpuId, Mpidr, PartitionId};
 use vman_core::image::{self, DEVICE_TREE_MAX, KernelImage};
 use vman_core::plan::World;
-use vman_core::state::Operation;
+use vman_core::state::{Operation, PartitionState};
 
 use crate::{Broken, Kept, must};
 
@@ -21,6 +21,8 @@ use crate::{Broken, Kept, must};
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 /// Enough for a boot there.
 const BOOT: Duration = Duration::from_secs(120);
+/// Where a payload finds its block of data: behind its image and stack.
+const BLOCK_OFFSET: u64 = 1 << 20;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A request of `cores` CPUs and 256 MiB.
@@ -96,9 +98,34 @@ impl Guest {
         must("deploy", self.device.deploy(&image))
     }
 
+    /// Deploys a payload of ours with a block of data in the place of a device tree.
+    pub(crate) fn deploy_payload(&self, path: &str, block: &[u8]) -> Kept {
+        let kernel = fs::read(path).map_err(|error| format!("{path}: {error}"))?;
+        let segments =
+            vec![Segment { offset: 0, data: &kernel }, Segment { offset: BLOCK_OFFSET, data: block }];
+        must("deploy", self.device.deploy(&LoadImage { segments, entry: 0, device_tree: BLOCK_OFFSET }))
+    }
+
     /// Carries an operation out.
     pub(crate) fn control(&self, operation: Operation) -> Kept {
         must(operation.name(), self.device.control(operation, TIMEOUT))
+    }
+
+    /// Tries an operation that may be refused.
+    pub(crate) fn device_control(&self, operation: Operation) -> Result<(), DeviceError> {
+        self.device.control(operation, TIMEOUT)
+    }
+
+    /// Waits until the partition has turned itself off.
+    pub(crate) fn wait_until_ready(&self) -> Kept {
+        let begin = Instant::now();
+        while begin.elapsed() < TIMEOUT {
+            if self.info()?.state == PartitionState::Ready {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(5));
+        }
+        Err("it does not turn itself off".into())
     }
 
     /// Console output that nobody has waited for or read yet.

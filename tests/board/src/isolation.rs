@@ -14,14 +14,14 @@ use crate::{Broken, Kept, ensure, must};
 
 /// What a program of the management partition gets when it reads a word of physical memory.
 #[derive(Debug, PartialEq, Eq)]
-enum Word {
+pub(crate) enum Word {
     Value(u32),
     /// The program died of SIGBUS: nothing answers there.
     Nothing,
 }
 
 /// Reads a word of physical memory that is not Linux's own.
-fn read_physical(address: u64) -> Result<Word, Broken> {
+pub(crate) fn read_physical(address: u64) -> Result<Word, Broken> {
     const SIGBUS: i32 = 7;
     let mut devmem = Command::new("/bin/devmem");
     devmem.arg(format!("{address:#x}")).arg("32").stdin(Stdio::null());

@@ -16,7 +16,7 @@ use crate::guest::{Guest, TIMEOUT, online, request};
 use crate::{Kept, ensure, must};
 
 /// The result must be a refusal of this kind whose text contains `text`.
-fn refused<T>(result: Result<T, DeviceError>, kind: ErrorKind, text: &str) -> Kept {
+pub(crate) fn refused<T>(result: Result<T, DeviceError>, kind: ErrorKind, text: &str) -> Kept {
     match result {
         Ok(_) => Err(format!("not refused; expected {} with {text:?}", kind.name())),
         Err(error) => ensure(error.kind == kind && error.text.contains(text), || {

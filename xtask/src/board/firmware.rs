@@ -13,6 +13,15 @@ use crate::{process, workspace};
 /// Both images together must stay below this: small enough to be read by a person.
 const SIZE_LIMIT: u64 = 64 << 10;
 
+/// How the firmware is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Variant {
+    /// As it is shipped.
+    Shipped,
+    /// A partition can turn single protections off: for positive controls.
+    Weakened,
+}
+
 /// Raw images, as they lie in flash and in memory.
 #[derive(Debug, Clone)]
 pub struct Firmware {
@@ -26,21 +35,41 @@ pub struct Firmware {
 ///
 /// # Errors
 /// No toolchain, a build that fails, or images that are too large.
-pub(super) fn build() -> Result<Firmware> {
-    let rust = assets::rust_aarch64()?;
-    let manifest = workspace::root().join("firmware/qemu-virt/Cargo.toml");
-    let mut cargo = rust.build_firmware();
-    cargo.arg("--quiet").arg("--release").arg("--locked").arg("--manifest-path").arg(&manifest);
+pub(super) fn build(variant: Variant) -> Result<Firmware> {
+    let mut cargo = cargo("vman-firmware-qemu-virt")?;
+    if variant == Variant::Weakened {
+        cargo.args(["--features", "weaken"]);
+    }
     process::run(&mut cargo)?;
-    let built = assets::target_dir().join(FIRMWARE_TARGET).join("release");
-    let firmware = Firmware { el3: raw(&built, "el3")?, el2: raw(&built, "el2")? };
-    check_sizes(&firmware)?;
+    let suffix = if variant == Variant::Weakened { "-weakened" } else { "" };
+    let raw = |name: &str| raw(name, &format!("{name}{suffix}"));
+    let firmware = Firmware { el3: raw("el3")?, el2: raw("el2")? };
+    if variant == Variant::Shipped {
+        check_sizes(&firmware)?;
+    }
     Ok(firmware)
 }
 
+/// Builds the payloads, kernels of ours for partitions, and says where they are: the hostile one, the critical one.
+///
+/// # Errors
+/// As [`build`].
+pub(super) fn payloads() -> Result<[PathBuf; 2]> {
+    process::run(&mut cargo("vman-payload")?)?;
+    Ok([raw("hostile", "hostile")?, raw("critical", "critical")?])
+}
+
+fn cargo(package: &str) -> Result<Command> {
+    let manifest = workspace::root().join("firmware/qemu-virt/Cargo.toml");
+    let mut cargo = assets::rust_aarch64()?.build_firmware();
+    cargo.args(["--quiet", "--release", "--locked", "--package", package, "--manifest-path"]).arg(&manifest);
+    Ok(cargo)
+}
+
 /// The image without symbols and headers.
-fn raw(built: &Path, name: &str) -> Result<PathBuf> {
-    let image = directory()?.join(format!("{name}.bin"));
+fn raw(name: &str, output: &str) -> Result<PathBuf> {
+    let built = assets::target_dir().join(FIRMWARE_TARGET).join("release");
+    let image = directory()?.join(format!("{output}.bin"));
     let mut objcopy = Command::new("aarch64-linux-gnu-objcopy");
     objcopy.args(["-O", "binary"]).arg(built.join(name)).arg(&image);
     process::read(&mut objcopy)?;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Start of a partition's system. aivirt.after=SECONDS with aivirt.then=poweroff|reboot|crash on the kernel's command
-# line ends it by itself, aivirt.try=foreign|hotplug|terminal|input makes it try something first. It prints to the kernel's log, which needs no interrupt of the console.
+# line ends it by itself, aivirt.try=foreign|root|load|hotplug|terminal|input makes it try something first. It prints to the kernel's log, which needs no interrupt of the console.
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev
@@ -25,6 +25,25 @@ foreign)
 	# Memory of the management partition: the program dies of it, the partition does not.
 	devmem 0x50000000 32
 	say "GUEST-FOREIGN $?"
+	;;
+root)
+	# Every kind of foreign memory, read and written: flash, firmware's memory and devices, the management partition's
+	# devices and memory, the pool behind this partition, the isolation layer, the console rings.
+	for address in 0x0 0x0e000000 0x090b0000 0x09010000 0x09020000 0x0a000000 0x40200000 0x50000000 0xbf000000 \
+		0xbfc00000 0xbfd00000 0xbfe00000 0xc0000000; do
+		devmem $address 32
+		say "GUEST-ROOT read $address $?"
+		devmem $address 32 0x61747461
+		say "GUEST-ROOT write $address $?"
+	done
+	say "GUEST-ROOT-END"
+	;;
+load)
+	# Keeps every CPU busy: computation, system calls, page faults.
+	for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
+		while :; do :; done &
+		while :; do dd if=/dev/zero of=/dev/null bs=4k count=1000 2>/dev/null; done &
+	done
 	;;
 hotplug)
 	for cpu in /sys/devices/system/cpu/cpu[1-9]; do

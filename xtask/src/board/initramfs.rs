@@ -20,6 +20,10 @@ pub mod path {
     pub const GUEST_KERNEL: &str = "boot/Image";
     /// The initramfs that partitions start.
     pub const GUEST_INITRD: &str = "boot/guest.cpio";
+    /// The payload that attacks.
+    pub const HOSTILE: &str = "boot/hostile";
+    /// The payload of critical partitions.
+    pub const CRITICAL: &str = "boot/critical";
     /// Run at the end of the start, if it is there; its end turns the machine off.
     pub const SCRIPT: &str = "etc/board-script";
     /// The driver's C test.

@@ -29,6 +29,7 @@ use crate::apt::Series;
 use crate::setup::{self, packages::Need};
 use crate::{assets, process, workspace};
 
+use firmware::Variant;
 use initramfs::Extras;
 pub use qemu::Machine;
 pub use report::Report;
@@ -37,6 +38,11 @@ pub use session::Session;
 /// The longest time that the tests on the board may take: emulation on a loaded machine is slow.
 const TEST_LIMIT: Duration = Duration::from_secs(1200);
 
+/// The same for the positive controls.
+const CONTROLS_LIMIT: Duration = Duration::from_secs(300);
+
+/// Stands for every case of the suite.
+const ALL: &str = "--all";
 /// The program of the tests, from `tests/board`.
 const SUITE: &str = "board-suite";
 const TEST_SCRIPT: &str = include_str!("test.sh");
@@ -76,6 +82,12 @@ enum BoardJob {
     Test {
         /// Only these tests.
         names: Vec<String>,
+        /// The positive controls of the negative tests instead, on firmware that lets itself be weakened.
+        #[arg(long, conflicts_with = "names")]
+        controls: bool,
+        /// Only the suite of firmware and driver, not those of vman-core's devices, vmand and vmanctl.
+        #[arg(long, conflicts_with_all = ["names", "controls"])]
+        suite: bool,
     },
     /// Build the firmware and print the sizes of its images.
     Firmware,
@@ -88,6 +100,8 @@ pub enum Job {
     Shell,
     /// Runs these tests, or all, then turns the board off.
     Test(Vec<String>),
+    /// Runs the positive controls on weakened firmware, then turns the board off.
+    Controls,
     /// Shows the life of a partition with this kernel, or Debian's, then turns the board off.
     Demo(Option<PathBuf>),
 }
@@ -100,6 +114,7 @@ impl Job {
         Ok(match self {
             Self::Shell => Extras::default(),
             Self::Test(names) => tests(names)?,
+            Self::Controls => controls()?,
             Self::Demo(kernel) => Extras {
                 script: Some(DEMO.to_owned()),
                 programs: vec![(initramfs::path::LIFE_CYCLE, userspace::life_cycle()?)],
@@ -113,7 +128,8 @@ impl Job {
 /// What runs these tests, or all.
 fn tests(names: &[String]) -> Result<Extras> {
     let whole = names.is_empty();
-    let mut programs = vec![(initramfs::path::IOCTL_TEST, userspace::ioctl_test()?)];
+    let mut programs = payloads()?;
+    programs.push((initramfs::path::IOCTL_TEST, userspace::ioctl_test()?));
     if whole {
         programs.push((initramfs::path::DEVICE_SUITE, userspace::device_suite()?));
     }
@@ -124,6 +140,22 @@ fn tests(names: &[String]) -> Result<Extras> {
         scripts: vec![("board-test", TEST_SCRIPT), ("vmanctl-test", VMANCTL_SCRIPT)],
         bare: !whole,
         guest_kernel: None,
+    })
+}
+
+fn payloads() -> Result<Vec<(&'static str, PathBuf)>> {
+    let [hostile, critical] = firmware::payloads()?;
+    Ok(vec![(initramfs::path::HOSTILE, hostile), (initramfs::path::CRITICAL, critical)])
+}
+
+/// What runs the positive controls.
+fn controls() -> Result<Extras> {
+    Ok(Extras {
+        script: Some(format!("#!/bin/sh\n{SUITE} --controls\n")),
+        crates: vec![SUITE],
+        programs: payloads()?,
+        bare: true,
+        ..Extras::default()
     })
 }
 
@@ -144,11 +176,13 @@ pub fn run(args: &BoardArgs) -> Result<ExitCode> {
     let assemble = |job| assemble(&job, &args.cpu, args.kernel_series);
     let success = match &args.job {
         BoardJob::Down | BoardJob::Console => true,
-        BoardJob::Firmware => firmware::build().map(|_| true)?,
+        BoardJob::Firmware => firmware::build(Variant::Shipped).map(|_| true)?,
         BoardJob::Up => up(&assemble(Job::Shell)?).map(|()| true)?,
         BoardJob::Shell => assemble(Job::Shell)?.interactive().map(|()| true)?,
         BoardJob::TestHost => host_test::run(&assemble(Job::Shell)?, args.kernel_series)?,
-        BoardJob::Test { names } => test(&assemble(Job::Test(names.clone()))?)?,
+        BoardJob::Test { controls: true, .. } => test(&assemble(Job::Controls)?, CONTROLS_LIMIT)?,
+        BoardJob::Test { suite: true, .. } => test(&assemble(Job::Test(vec![ALL.to_owned()]))?, TEST_LIMIT)?,
+        BoardJob::Test { names, .. } => test(&assemble(Job::Test(names.clone()))?, TEST_LIMIT)?,
     };
     Ok(if success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -187,7 +221,8 @@ pub const fn default_cpu() -> &'static str {
 /// # Errors
 /// A part cannot be built or fetched.
 pub fn assemble(job: &Job, cpu: &str, series: Series) -> Result<Machine> {
-    let firmware = firmware::build()?;
+    let variant = if *job == Job::Controls { Variant::Weakened } else { Variant::Shipped };
+    let firmware = firmware::build(variant)?;
     let kernel = assets::kernel(series)?;
     let initramfs = directory()?.join("initramfs.cpio");
     initramfs::management(series, &job.extras()?, &initramfs)?;
@@ -199,9 +234,9 @@ pub fn assemble(job: &Job, cpu: &str, series: Series) -> Result<Machine> {
 }
 
 /// Runs the tests on the board and prints their results; tells whether all passed.
-fn test(machine: &Machine) -> Result<bool> {
+fn test(machine: &Machine, limit: Duration) -> Result<bool> {
     let mut report = Report::default();
-    let run = machine.run(TEST_LIMIT, |line| {
+    let run = machine.run(limit, |line| {
         if let Some(result) = report.line(line) {
             println!("{result}");
         }

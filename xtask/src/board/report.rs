@@ -6,6 +6,9 @@ use std::path::Path;
 
 const TRACE: &str = "TRACE ";
 const RESULT: &str = "T ";
+/// A figure, as `cargo xtask bench` collects it; what a test remarks.
+const FIGURE: &str = "BENCH ";
+const REMARK: &str = "  ";
 const END: &str = "T-END ";
 
 /// What a job on the board has told so far.
@@ -32,6 +35,9 @@ impl Report {
             let count: Option<usize> = count.trim().parse().ok();
             self.announced = count.map(|count| count + self.announced.unwrap_or(0));
             return None;
+        }
+        if line.starts_with(FIGURE) || line.starts_with(REMARK) {
+            return Some(line.to_owned());
         }
         let (name, result) = line.strip_prefix(RESULT)?.split_once(' ')?;
         match result.split_once(' ').unwrap_or((result, "")) {

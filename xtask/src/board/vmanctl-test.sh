@@ -55,6 +55,15 @@ expect vmanctl_suspends 0 vmanctl suspend web
 expect vmanctl_tells_suspended 0 is_in_state SUSPENDED
 expect vmanctl_restores 0 vmanctl restore web
 expect vmanctl_reboots 0 vmanctl reboot web
+# vmand dies in the middle of an operation; the next one finds the truth in the driver.
+vmanctl reboot web >/dev/null 2>&1 &
+usleep 300000
+kill -9 "$(pidof vmand)"
+vmand 2>>/run/vmand.log &
+eventually vmand_that_was_killed_is_replaced vmanctl version
+eventually partition_outlives_vmand is_in_state DEPLOYED
+expect partition_keeps_its_name_and_takes_operations 0 vmanctl suspend web
+expect partition_is_restored_by_the_next_vmand 0 vmanctl restore web
 expect vmanctl_lists_the_partition 0 sh -c 'vmanctl list | grep -q web'
 expect vmanctl_shuts_down 0 vmanctl shutdown web
 expect vmanctl_destroys 0 vmanctl destroy-partition web

@@ -8,6 +8,7 @@ use qemu_virt::gic::{
 };
 use qemu_virt::memory_map::MAX_CPUS;
 use qemu_virt::view::console_of;
+use qemu_virt::weaken;
 
 use crate::Partition;
 use crate::abort::Access;
@@ -57,6 +58,9 @@ fn write(offset: u64, width: u64, value: u64) {
 
 /// Whether the interrupt is the partition's: those of consoles go with their CPU, the rest is the management partition's.
 fn is_own(partition: Partition, intid: u64) -> bool {
+    if weaken::is_off(weaken::DISTRIBUTOR) {
+        return true;
+    }
     match console_of(intid) {
         Some(cpu) => partition.view.cpus.load(Ordering::Relaxed) >> cpu & 1 == 1,
         None => partition.is_management() && (u64::from(FIRST_SPI)..SPI_END).contains(&intid),

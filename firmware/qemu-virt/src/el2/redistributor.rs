@@ -8,6 +8,7 @@ use qemu_virt::gic::{GIC_IDREGS, GICR_TYPER, TYPER_LAST, redistributor};
 use qemu_virt::memory_map::{GICR_STRIDE, MAX_PARTITIONS};
 use qemu_virt::mmio::Mmio;
 use qemu_virt::view::view;
+use qemu_virt::weaken;
 
 use crate::Partition;
 use crate::abort::Access;
@@ -24,7 +25,7 @@ pub(crate) fn access(partition: Partition, access: Access) -> Option<u64> {
     }
     let access = Access { address: access.address % GICR_STRIDE, ..access };
     let frame = redistributor(usize::try_from(cpu).ok()?);
-    Some(if own >> cpu & 1 == 1 {
+    Some(if own >> cpu & 1 == 1 || weaken::is_off(weaken::REDISTRIBUTORS) {
         let is_last = !partition.is_management() && own >> cpu == 1;
         access_own(frame, access, is_last)
     } else {

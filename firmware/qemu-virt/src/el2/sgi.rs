@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering;
 use arm_sysregs::el1::accessors::{read_mpidr_el1, write_icc_sgi1r_el1};
 use arm_sysregs::el1::registers::IccSgi1rEl1;
 use arm_sysregs::el2::registers::EsrEl2;
+use qemu_virt::weaken;
 use vman_core::abi::smc::Counter;
 
 use crate::{Frame, Partition};
@@ -49,7 +50,9 @@ pub(crate) fn forward(partition: Partition, frame: &Frame, syndrome: EsrEl2) {
     let register = usize::try_from(syndrome.bits() >> ISS_RT_SHIFT & 31).unwrap_or(31);
     let value = frame.register(register);
     let sender = 1 << read_mpidr_el1().aff0();
-    let targets = targets(value, partition.view.cpus.load(Ordering::Relaxed), sender);
+    let reachable =
+        if weaken::is_off(weaken::SGIS) { u64::MAX } else { partition.view.cpus.load(Ordering::Relaxed) };
+    let targets = targets(value, reachable, sender) & TARGET_LIST;
     if targets != 0 {
         barrier();
         write_icc_sgi1r_el1(IccSgi1rEl1::from_bits_retain(value & INTID | targets));

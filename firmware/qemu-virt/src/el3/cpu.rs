@@ -75,8 +75,9 @@ pub(crate) fn enter(boot: Boot, slot: SlotEntry) -> ! {
 /// The EL2 layer's registers: its vectors, stack and slot, stage 2, and the traps.
 fn prepare_isolation(slot: SlotEntry) {
     // RW: EL1 is AArch64. VM: stage 2. FMO without IMO: writes of ICC_SGI1R_EL1 trap to EL2, while interrupts still go
-    // straight to EL1 (physical FIQ never do: EL3 takes them).
-    let hcr = HcrEl2::RW | HcrEl2::VM | HcrEl2::FMO | features::hcr();
+    // straight to EL1 (physical FIQ never do: EL3 takes them). TIDCP: the chip maker's registers, which may change what
+    // other CPUs see, are undefined for a partition.
+    let hcr = HcrEl2::RW | HcrEl2::VM | HcrEl2::FMO | HcrEl2::TIDCP | features::hcr();
     let stack = EL2_STACKS_BASE + (current().index() as u64 + 1) * EL2_STACK_SIZE;
     // SAFETY: EL2 and EL1 do not run now; the values describe memory that the memory map gives the EL2 layer.
     unsafe {

@@ -111,6 +111,73 @@ enter_lower:
     eret
 .ltorg
 
+// Registers of EL1 that both worlds use: as many as EL1_REGISTERS of secure.rs, SCTLR_EL1 first.
+.macro each_el1_register operation
+    .irp register, sctlr_el1, cpacr_el1, ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, amair_el1, vbar_el1, elr_el1, spsr_el1
+    \operation \register
+    .endr
+    .irp register, esr_el1, far_el1, afsr0_el1, afsr1_el1, par_el1, contextidr_el1, tpidr_el1, tpidr_el0, tpidrro_el0
+    \operation \register
+    .endr
+    .irp register, sp_el0, sp_el1, cntkctl_el1, csselr_el1, mdscr_el1
+    \operation \register
+    .endr
+.endm
+.macro save_register register
+    mrs x1, \register
+    str x1, [x0], #8
+.endm
+.macro load_register register
+    ldr x1, [x0], #8
+    msr \register, x1
+.endm
+
+// x0 = where to
+.global save_el1
+save_el1:
+    each_el1_register save_register
+    ret
+
+// x0 = where from
+.global load_el1
+load_el1:
+    each_el1_register load_register
+    isb
+    ret
+
+// x0 = Frame to enter, x1 = where the stack pointer is kept for leave_secure.
+.global enter_secure
+enter_secure:
+    stp x19, x20, [sp, #-96]!
+    stp x21, x22, [sp, #16]
+    stp x23, x24, [sp, #32]
+    stp x25, x26, [sp, #48]
+    stp x27, x28, [sp, #64]
+    stp x29, x30, [sp, #80]
+    mov x2, sp
+    str x2, [x1]
+    sub sp, sp, #FRAME
+    mov x3, #0
+1:  ldp x4, x5, [x0], #16
+    add x2, sp, x3
+    stp x4, x5, [x2]
+    add x3, x3, #16
+    cmp x3, #FRAME
+    b.lo 1b
+    b restore_frame
+
+// x0 = what enter_secure kept
+.global leave_secure
+leave_secure:
+    mov sp, x0
+    ldp x21, x22, [sp, #16]
+    ldp x23, x24, [sp, #32]
+    ldp x25, x26, [sp, #48]
+    ldp x27, x28, [sp, #64]
+    ldp x29, x30, [sp, #80]
+    ldp x19, x20, [sp], #96
+    ret
+
 .macro vector number
     .balign 0x80
     sub sp, sp, #FRAME
@@ -140,6 +207,7 @@ save_rest:
     str x0, [sp, #256]
     mov x0, sp
     bl exception
+restore_frame:
     ldr x0, [sp, #256]
     msr spsr_el3, x0
     ldp x30, x0, [sp, #240]

@@ -2,7 +2,7 @@
 
 use arm_sysregs::el1::accessors as el1;
 use arm_sysregs::el1::registers::{
-    IccAp1r0El1, IccEoir0El1, IccEoir1El1, IccIgrpen0El1, IccPmrEl1, IccSgi0rEl1,
+    IccAp1r0El1, IccEoir0El1, IccEoir1El1, IccIgrpen0El1, IccPmrEl1, IccSgi0rEl1, IccSgi1rEl1,
 };
 use arm_sysregs::el2::accessors::write_icc_sre_el2;
 use arm_sysregs::el2::registers::IccSreEl2;
@@ -32,8 +32,16 @@ const PRIORITY_IDLE: u64 = 0xff;
 const PRIORITY_LEVELS: u32 = 128;
 /// Priorities of the Non-secure state begin here: masks all of them, lets the kick through.
 const PRIORITY_MASK_NON_SECURE: u64 = 0x80;
-/// SGIs 0 to 7 and all PPIs are the operating systems'; 8 to 15 stay secure.
-const NON_SECURE_PRIVATE: u32 = 0xffff_00ff;
+/// SGIs 0 to 7 and all PPIs but the secure timer's are the operating systems'; 8 to 15 stay secure.
+const NON_SECURE_PRIVATE: u32 = 0xffff_00ff & !(1 << SECURE_TIMER);
+/// PPI of the secure physical timer: Secure Group 1.
+const SECURE_TIMER: u32 = 29;
+/// Below the kick, above everything of the Non-secure state.
+const SECURE_TIMER_PRIORITY: u8 = 0x40;
+/// What an acknowledge of Group 0 at EL3 answers if an interrupt of Secure Group 1 comes first.
+const SECURE_GROUP_1: u64 = 1020;
+/// SGI of the maskable kick.
+const MASKABLE_SGI: u32 = 6;
 /// Highest priority.
 const KICK_PRIORITY: u8 = 0;
 
@@ -67,7 +75,8 @@ pub(crate) fn init_cpu(index: usize) {
     gic.write32(GICR_WAKER, gic.read32(GICR_WAKER) & !WAKER_PROCESSOR_SLEEP);
     while gic.read32(GICR_WAKER) & WAKER_CHILDREN_ASLEEP != 0 {}
     gic.write32(GICR_SGI_FRAME + GICD_IGROUPR, NON_SECURE_PRIVATE);
-    gic.write32(GICR_SGI_FRAME + GICD_IGRPMODR, 0);
+    gic.write32(GICR_SGI_FRAME + GICD_IGRPMODR, 1 << SECURE_TIMER);
+    gic.write8(GICR_SGI_FRAME + GICD_IPRIORITYR + u64::from(SECURE_TIMER), SECURE_TIMER_PRIORITY);
     gic.write8(GICR_SGI_FRAME + GICD_IPRIORITYR + u64::from(KICK_SGI), KICK_PRIORITY);
     gic.write32(GICR_SGI_FRAME + GICD_ISENABLER, 1 << KICK_SGI);
     // SAFETY: lower levels do not run yet; SRE goes from 0 to 1 only.
@@ -90,6 +99,14 @@ pub(crate) fn kick(cpu: CpuId) {
     cpu::barrier();
 }
 
+/// The kick of weakened firmware: an SGI of the Non-secure group, which an operating system can mask.
+pub(crate) fn kick_maskable(cpu: CpuId) {
+    cpu::barrier();
+    let intid = u64::from(MASKABLE_SGI) << 24;
+    el1::write_icc_sgi1r_el1(IccSgi1rEl1::from_bits_retain(intid | 1 << cpu.index()));
+    cpu::barrier();
+}
+
 /// Acknowledges every kick that is pending here.
 pub(crate) fn take_kicks() {
     loop {
@@ -109,6 +126,19 @@ pub(crate) fn wait_for_kick() {
     take_kicks();
     el1::write_icc_pmr_el1(IccPmrEl1::from_bits_retain(PRIORITY_MASK_NONE));
     cpu::barrier();
+}
+
+/// Whether the secure world of this CPU has an interrupt to take.
+pub(crate) fn is_secure_interrupt_pending() -> bool {
+    el1::read_icc_hppir0_el1().bits() & 0xff_ffff == SECURE_GROUP_1
+}
+
+/// Forgets what the last user of the secure timer left.
+pub(crate) fn scrub_secure_timer(index: usize) {
+    let gic = redistributor(index);
+    for array in [GICD_ICENABLER, GICD_ICPENDR, GICD_ICACTIVER] {
+        gic.write32(GICR_SGI_FRAME + array, 1 << SECURE_TIMER);
+    }
 }
 
 /// Ends every interrupt that an operating system was handling on this CPU: as long as one is active, no other of its
@@ -139,9 +169,9 @@ fn active_interrupt(index: usize) -> u64 {
 /// Disables and forgets all interrupts of this CPU that an operating system used.
 pub(crate) fn scrub_redistributor(index: usize) {
     let gic = redistributor(index);
-    gic.write32(GICR_SGI_FRAME + GICD_ICENABLER, !(1 << KICK_SGI));
-    gic.write32(GICR_SGI_FRAME + GICD_ICPENDR, !(1 << KICK_SGI));
-    gic.write32(GICR_SGI_FRAME + GICD_ICACTIVER, !(1 << KICK_SGI));
+    for array in [GICD_ICENABLER, GICD_ICPENDR, GICD_ICACTIVER] {
+        gic.write32(GICR_SGI_FRAME + array, !(1 << KICK_SGI | 1 << SECURE_TIMER));
+    }
 }
 
 /// Gives the shared interrupt to `cpu`, disabled and not pending.

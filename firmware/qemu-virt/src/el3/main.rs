@@ -9,15 +9,23 @@ mod features;
 mod gic;
 mod log;
 mod machine;
+mod memory;
 mod mmu;
 mod platform;
+mod secure;
 mod stage2;
 mod tables;
+#[cfg(feature = "weaken")]
+mod weaken;
 
 use core::arch::global_asm;
 use core::panic::PanicInfo;
 
 use firmware::Boot;
+use vman_core::id::CpuId;
+use vman_core::plan::World;
+
+use crate::platform::SlotEntry;
 
 global_asm!(include_str!("entry.S"));
 
@@ -50,10 +58,24 @@ extern "C" fn parked() -> ! {
             let boot: Boot = monitor.on_parked(cpu)?;
             Some((boot, board.slot(boot.partition)?))
         }) {
-            cpu::enter(boot, slot)
+            start(cpu, boot, slot);
         }
-        gic::wait_for_kick();
+        if !secure::serve() {
+            gic::wait_for_kick();
+        }
     }
+}
+
+/// Enters a Non-secure partition, or makes the context of a critical one.
+fn start(cpu: CpuId, boot: Boot, slot: SlotEntry) {
+    if boot.world == World::Secure {
+        return secure::prepare(cpu.into(), boot, slot.index);
+    }
+    if secure::is_present() {
+        // Whoever shares the CPU goes first: the entered partition is left at once, and `exception` serves it.
+        gic::kick(cpu);
+    }
+    cpu::enter(boot, slot)
 }
 
 #[panic_handler]

@@ -11,8 +11,9 @@ use arm_sysregs::el3::accessors as el3;
 use arm_sysregs::el3::registers::{MairEl3, SctlrEl3, TcrEl3, Ttbr0El3};
 use qemu_virt::memory_map::{
     CONSOLES_BASE, CONSOLES_SIZE, EL2_BASE, EL2_DATA_BASE, EL2_IMAGE_SIZE, EL2_SIZE, GICD_BASE, GICR_BASE,
-    GICR_STRIDE, MAX_CPUS, MAX_PARTITIONS, POOL_BASE, POOL_SIZE, SECURE_GPIO_BASE, TABLE_SIZE, TABLES_BASE,
-    TABLES_PER_PARTITION, UART_BASE,
+    GICR_STRIDE, MANAGEMENT_BASE, MANAGEMENT_SIZE, MAX_CPUS, MAX_PARTITIONS, POOL_BASE, POOL_SIZE,
+    SECURE_GPIO_BASE, SECURE_POOL_BASE, SECURE_POOL_SIZE, TABLE_SIZE, TABLES_BASE, TABLES_PER_PARTITION,
+    UART_BASE,
 };
 
 use crate::tables::PagePool;
@@ -99,6 +100,9 @@ fn el3_table() -> usize {
     // Partition memory, console rings and the EL2 layer are Non-secure memory.
     let non_secure = DATA | El23Attributes::NS;
     map(&mut table, POOL_BASE, POOL_SIZE, non_secure);
+    // What is loaded into critical partitions comes from the management partition's memory.
+    map(&mut table, MANAGEMENT_BASE, MANAGEMENT_SIZE, READ_ONLY | El23Attributes::NS);
+    map(&mut table, SECURE_POOL_BASE, SECURE_POOL_SIZE, DATA);
     map(&mut table, EL2_BASE, EL2_SIZE, non_secure);
     map(&mut table, CONSOLES_BASE, CONSOLES_SIZE, RING | El23Attributes::NS);
     leak(table)

@@ -7,17 +7,18 @@ use firmware::monitor::Board as BoardDescription;
 use firmware::platform::{Cores, Machine, Memory};
 use qemu_virt::gic::{FIRST_SPI, pend};
 use qemu_virt::memory_map::{
-    CONSOLE_SIZE, EL2_DATA_BASE, EVENT_SPI, GRANULE, MANAGEMENT_DTB, MANAGEMENT_KERNEL, MAX_CPUS,
-    MAX_PARTITIONS, POOL_BASE, POOL_SIZE,
+    CONSOLE_SIZE, EL2_DATA_BASE, EVENT_SPI, GRANULE, MANAGEMENT_BASE, MANAGEMENT_DTB, MANAGEMENT_KERNEL,
+    MANAGEMENT_SIZE, MAX_CPUS, MAX_PARTITIONS, POOL_BASE, POOL_SIZE, SECURE_POOL_BASE, SECURE_POOL_SIZE,
 };
 use qemu_virt::view::{Ring, console_interrupt, view};
+use qemu_virt::weaken;
 use spin::mutex::SpinMutex;
 use vman_core::abi::smc::Counter;
 use vman_core::id::{ByteSize, CpuId, CpuSet, Mpidr, PartitionId, PhysAddr, PhysRange};
 use vman_core::plan::World;
 
-use crate::stage2::{self, Stage2Tables};
-use crate::{cpu, gic, log, machine};
+use crate::stage2::Stage2Tables;
+use crate::{cpu, gic, log, machine, memory};
 
 /// The monitor of this board.
 pub(crate) type BoardMonitor = Monitor<MAX_CPUS, MAX_PARTITIONS>;
@@ -29,8 +30,12 @@ struct Firmware {
 
 static FIRMWARE: SpinMutex<Option<Firmware>> = SpinMutex::new(None);
 static CPU_COUNT: AtomicUsize = AtomicUsize::new(0);
-const NO_MEMORY: PhysRange =
-    PhysRange::new(PhysAddr(0), ByteSize::ZERO).expect("an empty range does not wrap");
+const SECURE_POOL: PhysRange = PhysRange::new(PhysAddr(SECURE_POOL_BASE), ByteSize(SECURE_POOL_SIZE))
+    .expect("the secure pool ends in the secure memory");
+const MANAGEMENT: PhysRange = PhysRange::new(PhysAddr(MANAGEMENT_BASE), ByteSize(MANAGEMENT_SIZE))
+    .expect("the management partition's memory ends in RAM");
+/// S-EL1 alone does not isolate critical partitions from each other.
+const SECURE_LIMIT: usize = 1;
 const POOL: PhysRange =
     PhysRange::new(PhysAddr(POOL_BASE), ByteSize(POOL_SIZE)).expect("the pool ends in RAM");
 
@@ -53,11 +58,12 @@ pub(crate) fn init() {
         cpus,
         boot_cpu: cpu::current(),
         memory: POOL,
-        secure_memory: NO_MEMORY,
+        secure_memory: SECURE_POOL,
         granule: ByteSize(GRANULE),
         event_interrupt: FIRST_SPI + EVENT_SPI,
     };
-    let monitor = Monitor::new(description, PhysAddr(MANAGEMENT_KERNEL), MANAGEMENT_DTB);
+    let monitor = Monitor::new(description, PhysAddr(MANAGEMENT_KERNEL), MANAGEMENT_DTB)
+        .with_secure(SECURE_LIMIT, true);
     let board = Board::new(cpus);
     *FIRMWARE.lock() = Some(Firmware { monitor, board });
 }
@@ -78,8 +84,10 @@ pub(crate) fn with<R>(job: impl FnOnce(&mut BoardMonitor, &mut Board) -> R) -> R
 
 struct Slot {
     id: PartitionId,
+    /// CPUs of its own: those that a critical partition shares are another one's.
     cpus: CpuSet,
-    tables: Stage2Tables,
+    /// None for a critical partition: the secure world has no second stage here.
+    tables: Option<Stage2Tables>,
 }
 
 /// What a CPU needs to enter a partition.
@@ -87,7 +95,7 @@ struct Slot {
 pub(crate) struct SlotEntry {
     /// Number of the slot.
     pub(crate) index: usize,
-    /// `VTTBR_EL2`.
+    /// `VTTBR_EL2`; 0 for a critical partition.
     pub(crate) vttbr: u64,
 }
 
@@ -101,7 +109,8 @@ impl Board {
         clear_views();
         let mut slots = [const { None }; MAX_PARTITIONS];
         view(0).reset(cpus.words()[0]);
-        slots[0] = Some(Slot { id: PartitionId::MANAGEMENT, cpus, tables: Stage2Tables::management(cpus) });
+        let tables = Some(Stage2Tables::management(cpus));
+        slots[0] = Some(Slot { id: PartitionId::MANAGEMENT, cpus, tables });
         Self { slots }
     }
 
@@ -112,24 +121,53 @@ impl Board {
     /// The partition's slot.
     pub(crate) fn slot(&self, id: PartitionId) -> Option<SlotEntry> {
         let index = self.index(id)?;
-        self.slots[index].as_ref().map(|slot| SlotEntry { index, vttbr: slot.tables.vttbr() })
+        let tables = self.slots[index].as_ref()?.tables.as_ref();
+        Some(SlotEntry { index, vttbr: tables.map_or(0, Stage2Tables::vttbr) })
+    }
+
+    /// Number of the partition's slot.
+    pub(crate) fn slot_index(&self, id: PartitionId) -> Option<usize> {
+        self.index(id)
+    }
+
+    fn is_secure(&self, index: usize) -> bool {
+        self.slots[index].as_ref().is_some_and(|slot| slot.tables.is_none())
     }
 
     /// The last kernel may have left it enabled, or active on a CPU that was torn out.
     fn reset_console_interrupt(&self, index: usize) {
+        if self.is_secure(index) {
+            return;
+        }
         if let Some(first) = self.slots[index].as_ref().and_then(|slot| slot.cpus.lowest()) {
             gic::route(console_interrupt(first.0), first);
         }
     }
 
-    fn management(&mut self) -> &mut Slot {
-        self.slots[0].as_mut().expect("the management partition is never released")
+    fn management(&mut self) -> &mut Stage2Tables {
+        let slot = self.slots[0].as_mut().expect("the management partition is never released");
+        slot.tables.as_mut().expect("the management partition is not critical")
+    }
+
+    fn management_cpus(&self) -> CpuSet {
+        self.slots[0].as_ref().map_or(CpuSet::EMPTY, |slot| slot.cpus)
     }
 
     fn set_management_cpus(&mut self, cpus: CpuSet) {
-        let management = self.management();
-        management.cpus = cpus;
+        if let Some(slot) = &mut self.slots[0] {
+            slot.cpus = cpus;
+        }
         view(0).cpus.store(cpus.words()[0], Ordering::Relaxed);
+    }
+
+    /// Positive controls: the partition that `cpu` belongs to sees all Non-secure memory, or what it should again.
+    #[cfg(feature = "weaken")]
+    pub(crate) fn see_everything(&mut self, cpu: CpuId, everything: bool) {
+        let own = |slot: &&mut Slot| slot.cpus.contains(cpu);
+        if let Some(tables) = self.slots.iter_mut().flatten().find(own).and_then(|slot| slot.tables.as_mut())
+        {
+            tables.see_everything(everything);
+        }
     }
 }
 
@@ -155,40 +193,64 @@ impl Cores for Board {
     }
 
     fn kick(&mut self, cpu: CpuId) {
-        gic::kick(cpu);
+        if weaken::is_off(weaken::KICK) {
+            gic::kick_maskable(cpu);
+        } else {
+            gic::kick(cpu);
+        }
     }
 }
 
 impl Memory for Board {
-    fn assign(&mut self, partition: PartitionId, _world: World, memory: PhysRange, cpus: CpuSet) {
+    fn assign(&mut self, partition: PartitionId, world: World, memory: PhysRange, cpus: CpuSet) {
         let index = self.slots.iter().position(Option::is_none).expect("the monitor bounds the partitions");
-        self.management().tables.hide(memory);
-        self.management().tables.hide_redistributors(cpus);
-        self.set_management_cpus(
-            self.slots[0].as_ref().map_or(CpuSet::EMPTY, |slot| slot.cpus).difference(&cpus),
-        );
-        view(index).reset(cpus.words()[0]);
+        let cpus = if world == World::Secure { cpus.intersection(&self.management_cpus()) } else { cpus };
+        self.management().hide_redistributors(cpus);
+        self.set_management_cpus(self.management_cpus().difference(&cpus));
         Ring::new(index).clear();
-        let tables = Stage2Tables::partition(index, memory, cpus);
+        // The EL2 layer must know every CPU of the machine: kernels walk over all redistributors.
+        view(index).reset(cpus.words()[0]);
+        let tables = match world {
+            World::Secure => None,
+            World::NonSecure => {
+                self.management().hide(memory);
+                Some(Stage2Tables::partition(index, memory, cpus))
+            }
+        };
         self.slots[index] = Some(Slot { id: partition, cpus, tables });
         self.reset_console_interrupt(index);
         log::line(format_args!("partition {partition}: slot {index}, CPUs {cpus}, memory {memory}"));
     }
 
     fn open(&mut self, _partition: PartitionId, memory: PhysRange) {
-        self.management().tables.show(memory);
+        if POOL.encloses(memory) {
+            self.management().show(memory);
+        }
     }
 
     fn close(&mut self, partition: PartitionId, memory: PhysRange) {
-        self.management().tables.hide(memory);
+        if POOL.encloses(memory) && !weaken::is_off(weaken::HIDING) {
+            self.management().hide(memory);
+        }
         if let Some(index) = self.index(partition) {
             view(index).reset_uart();
             self.reset_console_interrupt(index);
         }
     }
 
+    fn copy(&mut self, from: PhysRange, to: PhysRange) -> bool {
+        let allowed = MANAGEMENT.encloses(from) && SECURE_POOL.encloses(to);
+        if allowed {
+            memory::copy(from, to);
+        }
+        allowed
+    }
+
     fn scrub(&mut self, piece: PhysRange) {
-        stage2::scrub(piece);
+        assert!(POOL.encloses(piece) || SECURE_POOL.encloses(piece));
+        if !weaken::is_off(weaken::SCRUBBING) {
+            memory::scrub(piece);
+        }
     }
 
     fn release(&mut self, partition: PartitionId, memory: PhysRange) {
@@ -198,10 +260,11 @@ impl Memory for Board {
             gic::silence(console_interrupt(first.0));
         }
         view(index).reset(0);
-        let cpus = self.management().cpus.union(&slot.cpus);
-        self.set_management_cpus(cpus);
-        self.management().tables.show(memory);
-        self.management().tables.show_redistributors(slot.cpus);
+        self.set_management_cpus(self.management_cpus().union(&slot.cpus));
+        if POOL.encloses(memory) {
+            self.management().show(memory);
+        }
+        self.management().show_redistributors(slot.cpus);
         log::line(format_args!("partition {partition}: gone"));
     }
 
@@ -211,7 +274,8 @@ impl Memory for Board {
     }
 
     fn notify_console(&mut self, partition: PartitionId) {
-        let Some(index) = self.index(partition).filter(|index| *index != 0) else { return };
+        let guest = |index: &usize| *index != 0 && !self.is_secure(*index);
+        let Some(index) = self.index(partition).filter(guest) else { return };
         if let Some(interrupt) = view(index).console_interrupt().filter(|_| Ring::new(index).has_input()) {
             pend(interrupt);
         }

@@ -9,7 +9,9 @@ use qemu_virt::memory_map::{
     CONSOLES_BASE, CONSOLES_SIZE, GICD_BASE, GICD_SIZE, GICR_BASE, GICR_STRIDE, MANAGEMENT_BASE,
     MANAGEMENT_SIZE, MAX_CPUS, POOL_BASE, POOL_SIZE, TABLE_SIZE, TABLES_BASE, TABLES_PER_PARTITION,
 };
-use vman_core::id::{CpuSet, PhysAddr, PhysRange};
+#[cfg(feature = "weaken")]
+use qemu_virt::memory_map::{UART_BASE, UART_SIZE};
+use vman_core::id::{CpuSet, PhysRange};
 
 use crate::tables::PagePool;
 
@@ -35,6 +37,9 @@ const ROOT_LEVEL: usize = 1;
 #[derive(Debug)]
 pub(crate) struct Stage2Tables {
     slot: usize,
+    /// First address of the partition's memory and the one behind its last.
+    #[cfg(feature = "weaken")]
+    own: (u64, u64),
     root: RootTable<Stage2, PagePool>,
 }
 
@@ -43,7 +48,12 @@ impl Stage2Tables {
         let base = TABLES_BASE + (slot * TABLES_PER_PARTITION) as u64 * TABLE_SIZE;
         // SAFETY: the slot's own run of pages (memory map); a slot has one `Stage2Tables` at a time.
         let pool = unsafe { PagePool::new(base, TABLES_PER_PARTITION as u32) };
-        Self { slot, root: RootTable::new(pool, ROOT_LEVEL, Stage2) }
+        Self {
+            slot,
+            #[cfg(feature = "weaken")]
+            own: (MANAGEMENT_BASE, MANAGEMENT_BASE),
+            root: RootTable::new(pool, ROOT_LEVEL, Stage2),
+        }
     }
 
     /// The management partition: its memory, the pool, the console rings and every device below
@@ -65,6 +75,10 @@ impl Stage2Tables {
     /// layer, which tells the partition's kernel that there are no more behind it.
     pub(crate) fn partition(slot: usize, memory: PhysRange, cpus: CpuSet) -> Self {
         let mut tables = Self::empty(slot);
+        #[cfg(feature = "weaken")]
+        {
+            tables.own = (memory.base().0, memory.end().0);
+        }
         tables.show(memory);
         tables.show_redistributors(cpus);
         if let Some(last) = cpus.iter().last() {
@@ -108,6 +122,24 @@ impl Stage2Tables {
         invalidate();
     }
 
+    /// Positive controls: the partition sees all Non-secure memory and every device but the interrupt controller and its
+    /// own console, or just what is its own again.
+    #[cfg(feature = "weaken")]
+    pub(crate) fn see_everything(&mut self, everything: bool) {
+        let behind_gic = GICR_BASE + MAX_CPUS as u64 * GICR_STRIDE;
+        let behind_console = UART_BASE + UART_SIZE;
+        for (start, end, flags) in [
+            (0, GICD_BASE, DEVICE),
+            (behind_gic, UART_BASE, DEVICE),
+            (behind_console, MANAGEMENT_BASE, DEVICE),
+            (MANAGEMENT_BASE, self.own.0, MEMORY),
+            (self.own.1, CONSOLES_BASE + CONSOLES_SIZE, MEMORY),
+        ] {
+            self.map(start, end - start, if everything { flags } else { NOTHING });
+        }
+        invalidate();
+    }
+
     /// `VTTBR_EL2` for these tables.
     pub(crate) fn vttbr(&self) -> u64 {
         (self.slot as u64) << 48 | self.root.to_physical().0 as u64
@@ -134,28 +166,4 @@ fn invalidate() {
     unsafe {
         asm!("dsb ishst", "tlbi alle1is", "dsb ish", "isb", options(nostack, preserves_flags));
     }
-}
-
-/// Zeros memory of the pool and leaves nothing of it in the caches: its next reader may have its own off.
-pub(crate) fn scrub(memory: PhysRange) {
-    const LINE: u64 = 64;
-    assert!(
-        PhysRange::new(PhysAddr(POOL_BASE), vman_core::id::ByteSize(POOL_SIZE))
-            .is_some_and(|pool| pool.encloses(memory))
-    );
-    assert!(memory.base().0.is_multiple_of(LINE) && memory.size().0.is_multiple_of(LINE));
-    let (mut line, end) = (memory.base().0, memory.end().0);
-    while line < end {
-        // SAFETY: the line lies in the pool (asserted), where no Rust object lives, and is aligned.
-        unsafe {
-            asm!(
-                "stp xzr, xzr, [{line}]", "stp xzr, xzr, [{line}, #16]",
-                "stp xzr, xzr, [{line}, #32]", "stp xzr, xzr, [{line}, #48]",
-                "dc civac, {line}",
-                line = in(reg) line, options(nostack, preserves_flags)
-            );
-        }
-        line += LINE;
-    }
-    barrier();
 }

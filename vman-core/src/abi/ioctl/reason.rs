@@ -87,7 +87,7 @@ reasons! {
     ImageSize = 29,
     /// (id): deployed before the driver was loaded.
     NoImage = 30,
-    /// (id): secure memory cannot be written from Linux.
+    /// (id, offset): a segment of a critical partition has an offset that is no multiple of 8.
     SecureLoad = 31,
     /// (id): no console.
     NoConsole = 32,

@@ -2,6 +2,11 @@
 
 const OEM_SMC64: u32 = 0xC300_0000;
 
+/// Bytes that one [`FunctionId::PartLoad`] copies at most: bounds the time of one call.
+pub const LOAD_MAX: u64 = 64 << 10;
+/// Offset, address and size of a [`FunctionId::PartLoad`] are multiples of this.
+pub const LOAD_ALIGNMENT: u64 = 8;
+
 macro_rules! function_ids {
     ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
         /// A function of the vManager service. `id` is a partition number unless said otherwise.
@@ -58,6 +63,9 @@ function_ids! {
     CpuInfo = 0x0e,
     /// `(id)`: input was put into the console ring (`abi::console`); the console's interrupt is raised.
     ConsoleNotify = 0x0f,
+    /// `(id, offset, physical address, size)`: copies a piece of an image, at most [`LOAD_MAX`] bytes of the management
+    /// partition's memory, to `offset` of a critical partition that is READY. Numbers are multiples of [`LOAD_ALIGNMENT`].
+    PartLoad = 0x10,
     /// General query of the convention: number of calls in `x0`.
     CallCount = 0xff00,
     /// General query of the convention: [`super::SERVICE_UID`] in `x0`..`x3`.

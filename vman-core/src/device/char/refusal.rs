@@ -76,7 +76,9 @@ fn text(reason: Reason, [a, b]: [u64; 2]) -> Option<String> {
                 "Driver was loaded after partition {a} was deployed and has no image: shut it down, deploy again"
             )
         }
-        Reason::SecureLoad => "Secure memory cannot be written from Linux".into(),
+        Reason::SecureLoad => {
+            format!("Segment at offset {b:#x}: critical partition {a} takes multiples of 8 bytes only")
+        }
         Reason::NoConsole => format!("Partition {a} has no console"),
         Reason::CpuIndex => format!("There is no CPU {a}, the board has {b}"),
         Reason::NotRunning => format!("Partition {a} is READY; nobody reads its console"),

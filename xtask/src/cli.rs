@@ -29,7 +29,7 @@ enum Job {
     Test(test::TestArgs),
     /// Run the benchmarks of an area and print one table.
     Bench {
-        /// Only this area: partitions, reservations, slices.
+        /// Only this area: partitions, reservations, slices; board, which takes minutes, only runs by its name.
         area: Option<String>,
     },
     /// Check format, lints, documentation, edges between crates, text and licences.

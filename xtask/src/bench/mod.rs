@@ -18,7 +18,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::check::cargo;
-use crate::{process, workspace};
+use crate::{board, process, workspace};
 use measure::{Measure, Reader, compare};
 
 /// A part of the project whose benchmarks belong together.
@@ -38,6 +38,9 @@ const AREAS: &[Area] = &[
     Area { name: "slices", packages: &["slice-agent", "slice-manager"] },
 ];
 
+/// The emulated board measures itself: it is no bench target of cargo's.
+const BOARD: Area = Area { name: "board", packages: &[] };
+
 /// What is written to `target/bench/AREA.json`.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
@@ -52,6 +55,9 @@ struct Report<'a> {
 /// # Errors
 /// An unknown area, an area without benchmarks, or a benchmark that fails.
 pub fn run(area: Option<&str>) -> Result<()> {
+    if area == Some(BOARD.name) {
+        return finish(&BOARD, board::bench::run()?);
+    }
     let areas: Vec<_> = match area {
         Some(name) => vec![find(name)?],
         None => AREAS.iter().collect(),
@@ -71,7 +77,7 @@ pub fn run(area: Option<&str>) -> Result<()> {
 }
 
 fn find(name: &str) -> Result<&'static Area> {
-    let names = || AREAS.iter().map(|area| area.name).collect::<Vec<_>>().join(", ");
+    let names = || AREAS.iter().chain([&BOARD]).map(|area| area.name).collect::<Vec<_>>().join(", ");
     AREAS
         .iter()
         .find(|area| area.name == name)
@@ -84,6 +90,11 @@ fn run_area(area: &Area, benches: &[(String, String)]) -> Result<()> {
         println!("-- {}: {package}: {bench}", area.name);
         measures.extend(run_bench(package, bench)?);
     }
+    finish(area, measures)
+}
+
+/// Compares, prints the table, keeps the report.
+fn finish(area: &Area, mut measures: Vec<Measure>) -> Result<()> {
     compare(&mut measures);
     println!("{}", table(&measures));
     println!("{}", write(area, &measures)?.display());

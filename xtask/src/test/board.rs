@@ -3,8 +3,6 @@
 use crate::check::cargo;
 use crate::stage::Recorder;
 
-use super::Depth;
-
 /// What runs, by name: everything on the kernel of the release; firmware and driver on the backported one too; the
 /// negative tests' positive controls.
 const RUNS: [(&str, &[&str]); 3] = [
@@ -14,7 +12,7 @@ const RUNS: [(&str, &[&str]); 3] = [
 ];
 
 /// Runs the stage.
-pub(super) fn run(recorder: &mut Recorder, _depth: Depth) {
+pub(super) fn run(recorder: &mut Recorder) {
     for (name, arguments) in RUNS {
         let mut test = cargo("xtask");
         test.args(["board", "test", "--yes"]).args(arguments);

@@ -5,6 +5,12 @@ use std::path::PathBuf;
 use vman_core::ErrorKind;
 use vman_core::device::DeviceError;
 
+/// An error and its causes in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// Why vmand cannot start or go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -14,6 +14,7 @@ pub mod files;
 pub mod listener;
 pub mod log;
 pub mod notify;
+pub mod relay;
 pub mod server;
 pub mod store;
 

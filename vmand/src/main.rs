@@ -8,13 +8,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use vman_core::device::ManagerDevice;
 use vmand::args::Args;
 use vmand::device::{self, Wanted};
-use vmand::{Config, Error, Server, log, notify};
+use vmand::{Config, Error, Server, error, log, notify};
 
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("vmand: {}", chain(&error));
+            eprintln!("vmand: {}", error::chain(&error));
             ExitCode::FAILURE
         }
     }
@@ -94,9 +94,4 @@ fn announce(config: &Config, device: &impl ManagerDevice) -> Result<(), Error> {
         "vmand starts"
     );
     Ok(())
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

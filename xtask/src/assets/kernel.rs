@@ -37,6 +37,38 @@ pub struct Kernel {
     pub modules: PathBuf,
 }
 
+impl Kernel {
+    /// Modules that a serial port over virtio needs, where they are not part of the kernel: name and content.
+    ///
+    /// # Errors
+    /// One cannot be read.
+    pub fn relay_modules(&self) -> Result<Vec<(&'static str, Vec<u8>)>> {
+        let wanted = [("virtio_mmio", "virtio/virtio_mmio.ko"), ("virtio_console", "char/virtio_console.ko")];
+        let read = wanted.map(|(name, path)| {
+            let path = self.modules.join("kernel/drivers").join(path);
+            Ok(module(&path)?.map(|content| (name, content)))
+        });
+        read.into_iter().filter_map(Result::transpose).collect()
+    }
+}
+
+/// A module as the kernel loads it: Debian's newer kernels ship them compressed.
+fn module(path: &Path) -> Result<Option<Vec<u8>>> {
+    if path.exists() {
+        return fs::read(path).map(Some).with_context(|| format!("Cannot read {}", path.display()));
+    }
+    let compressed = path.with_extension("ko.xz");
+    if !compressed.exists() {
+        return Ok(None);
+    }
+    let mut xz = Command::new("xz");
+    let output = xz.args(["--decompress", "--stdout"]).arg(&compressed).output().context("Cannot run xz")?;
+    match output.status.success() {
+        true => Ok(Some(output.stdout)),
+        false => Err(anyhow!("xz cannot read {}", compressed.display())),
+    }
+}
+
 /// Unpacked headers against which a module can be built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Headers {

@@ -32,6 +32,8 @@ pub mod path {
     pub const LIFE_CYCLE: &str = "bin/life_cycle";
     /// vman-core's behaviour suite of devices.
     pub const DEVICE_SUITE: &str = "bin/device_suite";
+    /// vmand's configuration.
+    pub const VMAND_CONFIG: &str = "etc/vmand.toml";
     /// Folder of programs.
     pub const BIN: &str = "bin";
 }
@@ -41,6 +43,8 @@ pub const MANAGEMENT_UP: &str = "MANAGEMENT-UP";
 /// What [`guest`] prints when it is up.
 pub const GUEST_UP: &str = "GUEST-UP";
 
+/// The relay speaks for peers of the host.
+const VMAND_CONFIG: &str = "relay_socket = \"/run/vman/relay.sock\"\n";
 const MANAGEMENT_INIT: &str = include_str!("management-init.sh");
 const GUEST_INIT: &str = include_str!("guest-init.sh");
 
@@ -96,6 +100,15 @@ impl Tree {
         Ok(fs::set_permissions(target, fs::Permissions::from_mode(0o755))?)
     }
 
+    /// Writes a file.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn bytes(&self, target: &str, content: &[u8]) -> Result<()> {
+        let target = self.place(target)?;
+        fs::write(&target, content).with_context(|| format!("Cannot write {}", target.display()))
+    }
+
     fn place(&self, target: &str) -> Result<PathBuf> {
         let target = self.dir.path().join(target);
         if let Some(parent) = target.parent() {
@@ -147,6 +160,9 @@ pub struct Extras {
 pub fn management(series: Series, extras: &Extras, output: &Path) -> Result<()> {
     let tree = Tree::new(MANAGEMENT_INIT)?;
     tree.file(path::MODULE, &vmanager_ko(series)?)?;
+    for (name, module) in assets::kernel(series)?.relay_modules()? {
+        tree.bytes(&format!("lib/modules/{name}.ko"), &module)?;
+    }
     let kernel = match &extras.guest_kernel {
         Some(kernel) => kernel.clone(),
         None => assets::kernel(series)?.image,
@@ -155,7 +171,10 @@ pub fn management(series: Series, extras: &Extras, output: &Path) -> Result<()> 
     let guest_archive = tempfile::NamedTempFile::new()?;
     guest(guest_archive.path())?;
     tree.file(path::GUEST_INITRD, guest_archive.path())?;
-    let daemon: &[&str] = if extras.bare { &[] } else { &["vmand", "vmanctl"] };
+    let daemon: &[&str] = if extras.bare { &[] } else { &["vmand", "vman-relay", "vmanctl"] };
+    if !extras.bare {
+        tree.bytes(path::VMAND_CONFIG, VMAND_CONFIG.as_bytes())?;
+    }
     let names: Vec<_> = daemon.iter().chain(&extras.crates).copied().collect();
     for (name, program) in names.iter().zip(userspace::build(&names)?) {
         tree.program(&format!("{}/{name}", path::BIN), &program)?;

@@ -9,9 +9,17 @@ mount -t tmpfs run /run
 export PATH=/bin
 hostname management
 insmod /lib/modules/vmanager.ko || echo "vmanager.ko cannot be loaded"
+# The serial port of the relay, if the board has one.
+for module in virtio_mmio virtio_console; do
+	[ ! -f /lib/modules/$module.ko ] || insmod /lib/modules/$module.ko
+done
 if [ -x /bin/vmand ]; then
 	mkdir -p /run/vman
-	vmand 2>/run/vmand.log &
+	vmand --config /etc/vmand.toml 2>/run/vmand.log &
+	for port in /sys/class/virtio-ports/*; do
+		[ "$(cat "$port/name" 2>/dev/null)" = vman.relay ] || continue
+		vman-relay board --port "/dev/${port##*/}" 2>/run/relay.log &
+	done
 fi
 echo "MANAGEMENT-UP $(uname -r) CPUs $(cat /sys/devices/system/cpu/online)"
 if [ -x /etc/board-script ]; then

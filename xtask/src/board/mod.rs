@@ -4,8 +4,10 @@
 //! root file system of the management partition is made here and holds nothing that the repository does not name.
 
 pub mod bench;
+mod console;
 mod device_tree;
 mod firmware;
+mod host_test;
 pub mod initramfs;
 #[allow(dead_code, unreachable_pub, reason = "the firmware uses the rest of it")]
 #[path = "../../../firmware/qemu-virt/src/memory_map.rs"]
@@ -13,6 +15,7 @@ mod memory_map;
 pub mod module;
 mod qemu;
 mod report;
+mod session;
 pub mod userspace;
 
 use std::fs;
@@ -31,6 +34,7 @@ use firmware::Variant;
 use initramfs::Extras;
 pub use qemu::{Machine, Time};
 pub use report::Report;
+pub use session::Session;
 
 /// The longest time that the tests on the board may take: emulation on a loaded machine is slow.
 const TEST_LIMIT: Duration = Duration::from_secs(1200);
@@ -65,8 +69,16 @@ pub struct BoardArgs {
 
 #[derive(Debug, Subcommand)]
 enum BoardJob {
-    /// Boot the board to a shell of the management partition (leave with `poweroff -f`, or Ctrl-A X).
+    /// Boot the board in the background, wait until its vmand answers, and tell how to talk to it.
     Up,
+    /// End the board that runs in the background.
+    Down,
+    /// The terminal as the console of its management partition.
+    Console,
+    /// Boot the board to a shell of the management partition in this terminal (leave with `poweroff -f`, or Ctrl-A X).
+    Shell,
+    /// Drive the board from the host through its one socket: vmanctl, image upload, the C example.
+    TestHost,
     /// Run the life cycle of partitions on the board.
     Test {
         /// Only these tests.
@@ -157,16 +169,51 @@ fn suite(part: &str) -> Result<Extras> {
 /// # Errors
 /// Something that the board is made of cannot be built or fetched, or QEMU fails.
 pub fn run(args: &BoardArgs) -> Result<ExitCode> {
-    setup::ensure(&[Need::Board], args.yes)?;
+    match args.job {
+        BoardJob::Down => return down(),
+        BoardJob::Console => {
+            return console::attach(&Session::open()?.console_socket()).map(|()| ExitCode::SUCCESS);
+        }
+        BoardJob::Up | BoardJob::Shell | BoardJob::Test { .. } | BoardJob::TestHost | BoardJob::Firmware => {
+            setup::ensure(&[Need::Board], args.yes)?;
+        }
+    }
     let assemble = |job| assemble(&job, &args.cpu, args.kernel_series);
     let success = match &args.job {
+        BoardJob::Down | BoardJob::Console => true,
         BoardJob::Firmware => firmware::build(Variant::Shipped).map(|_| true)?,
-        BoardJob::Up => assemble(Job::Shell)?.interactive().map(|()| true)?,
+        BoardJob::Up => up(&assemble(Job::Shell)?).map(|()| true)?,
+        BoardJob::Shell => assemble(Job::Shell)?.interactive().map(|()| true)?,
+        BoardJob::TestHost => host_test::run(&assemble(Job::Shell)?, args.kernel_series)?,
         BoardJob::Test { controls: true, .. } => test(&assemble(Job::Controls)?, CONTROLS_LIMIT)?,
         BoardJob::Test { suite: true, .. } => test(&assemble(Job::Test(vec![ALL.to_owned()]))?, TEST_LIMIT)?,
         BoardJob::Test { names, .. } => test(&assemble(Job::Test(names.clone()))?, TEST_LIMIT)?,
     };
     Ok(if success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn up(machine: &Machine) -> Result<()> {
+    let session = Session::open()?;
+    eprintln!("  boot    firmware, management partition, vmand");
+    session.up(machine)?;
+    let vmanctl = session::host_program("vmanctl")?;
+    println!("The board is up. Talk to it:");
+    println!("  {} --socket {} host", vmanctl.display(), session.socket().display());
+    println!("  cargo xtask board console     the management partition's shell");
+    println!("  cargo xtask board down        ends it");
+    println!("Kernel and initramfs for a partition:");
+    println!("  {}", machine.kernel.display());
+    println!("  {}", session::guest_initramfs()?.display());
+    Ok(())
+}
+
+fn down() -> Result<ExitCode> {
+    let session = Session::open()?;
+    if !session.is_up() {
+        println!("No board runs");
+    }
+    session.down()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The CPU model that is emulated unless another one is asked for.

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::directory;
 use super::firmware::Firmware;
 use super::memory_map::{
     CPU_COUNT, EL2_BASE, MANAGEMENT_DTB, MANAGEMENT_INITRD, MANAGEMENT_KERNEL, QEMU_MACHINE, RAM_SIZE,
 };
+use super::{Session, directory};
 use crate::process;
 
 /// Everything that the emulated board is made of.
@@ -128,6 +128,28 @@ impl Machine {
         let mut qemu = self.command()?;
         self.serial(&mut qemu, "stdio");
         process::each_line_within(&mut qemu, limit, line)
+    }
+
+    /// Boots in the background, with sockets for the console, for QEMU's machine protocol and for the relay's port.
+    ///
+    /// # Errors
+    /// The command line cannot be made.
+    pub(super) fn background(&self, session: &Session) -> Result<Command> {
+        let mut qemu = self.command()?;
+        let socket = |path: &Path| format!("path={},server=on,wait=off", path.display());
+        let console = session.console_socket();
+        let log = session.console_log();
+        let mut log_of_firmware = std::ffi::OsString::from("file:");
+        log_of_firmware.push(self.firmware_log());
+        qemu.args(["-monitor", "none", "-chardev"]);
+        qemu.arg(format!("socket,id=console,{},logfile={}", socket(&console), log.display()));
+        qemu.args(["-serial", "chardev:console", "-serial"]).arg(log_of_firmware);
+        qemu.arg("-qmp").arg(format!("unix:{},server=on,wait=off", session.monitor().display()));
+        qemu.args(["-global", "virtio-mmio.force-legacy=false", "-device", "virtio-serial-device"]);
+        qemu.arg("-chardev").arg(format!("socket,id=relay,{}", socket(&session.port())));
+        qemu.args(["-device", "virtserialport,chardev=relay,name=vman.relay"]);
+        qemu.arg("-daemonize").arg("-pidfile").arg(session.pid_file());
+        Ok(qemu)
     }
 
     /// Gives the terminal to the management partition's console.

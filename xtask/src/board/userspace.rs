@@ -8,7 +8,15 @@ use anyhow::{Context, Result};
 
 use crate::{assets, process, workspace};
 
-/// Builds the programs of the crates of these names, in one go, and says where they are.
+/// The package of a program.
+fn package_of(program: &str) -> &str {
+    match program {
+        "vman-relay" => "vmand",
+        name => name,
+    }
+}
+
+/// Builds these programs, in one go, and says where they are.
 ///
 /// Default features are left out: on a real board nobody asks for the simulated one.
 ///
@@ -20,7 +28,7 @@ pub fn build(names: &[&str]) -> Result<Vec<PathBuf>> {
     // Line tables would make the initramfs five times larger.
     cargo.env("CARGO_PROFILE_RELEASE_STRIP", "true");
     for name in names {
-        cargo.args(["--package", name, "--bin", name]);
+        cargo.args(["--package", package_of(name), "--bin", name]);
     }
     process::read(&mut cargo)?;
     names.iter().map(|name| built(name)).collect()

@@ -9,6 +9,8 @@ mod slices;
 pub mod transcript;
 pub mod vmanctl;
 
+pub(crate) use partitions::link_with_libvman;
+
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};

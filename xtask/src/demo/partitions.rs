@@ -129,10 +129,8 @@ fn the_tree(transcript: &mut Transcript, stage: &Stage) -> Result<()> {
 fn life_by_c(transcript: &mut Transcript, stage: &Stage) -> Result<()> {
     transcript.chapter("The same through the C ABI");
     let program = stage.dir.path().join("life_cycle");
-    transcript.run(
-        "cc life_cycle.c -lvman -o life_cycle",
-        compile("bindings/c/examples/life_cycle.c").arg("-o").arg(&program),
-    )?;
+    let mut compiler = link_with_libvman("bindings/c/examples/life_cycle.c");
+    transcript.run("cc life_cycle.c -lvman -o life_cycle", compiler.arg("-o").arg(&program))?;
     transcript.stateless_step("life cycle in C", |transcript| {
         let mut example = Command::new(&program);
         example.arg(&stage.daemon.socket).arg(&stage.kernel);
@@ -141,7 +139,7 @@ fn life_by_c(transcript: &mut Transcript, stage: &Stage) -> Result<()> {
 }
 
 /// The C compiler with libvman, linked statically: the program must run without an installed library.
-fn compile(source: &str) -> Command {
+pub(crate) fn link_with_libvman(source: &str) -> Command {
     let mut command = Command::new("gcc");
     command.current_dir(workspace::root()).args([
         "-std=c11",

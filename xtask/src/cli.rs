@@ -29,7 +29,8 @@ enum Job {
     Test(test::TestArgs),
     /// Run the benchmarks of an area and print one table.
     Bench {
-        /// Only this area: partitions, reservations, slices, python.
+        /// Only this area: partitions, reservations, slices, python, libvirt; board, which takes minutes, only runs by
+        /// its name.
         area: Option<String>,
     },
     /// Check format, lints, documentation, edges between crates, text and licences.

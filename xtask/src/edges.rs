@@ -30,6 +30,7 @@ const RULES: &[Rule] = &[
     rule("slice-agent", &["slice-manager"]),
     rule("vman-firmware", &["vman-core"]),
     rule("vman-firmware-qemu-virt", &["vman-core", "vman-firmware"]),
+    rule("vman-payload", &["vman-firmware-qemu-virt"]),
     rule("vman-sim", &["vman-core", "vman-firmware"]),
     Rule { in_tests: &["vman-sim"], ..rule("vman-ffi", &["vman-core", "deadline-monitor", "slice-agent"]) },
     Rule { behind_a_feature: &["vman-sim"], in_tests: &["vman-sim"], ..rule("vmand", &["vman-core"]) },

@@ -1,6 +1,6 @@
 //! The table of promises.
 
-use crate::{Case, controls, critical, hostile, isolation, life, races, refusals};
+use crate::{Case, controls, critical, figures, hostile, isolation, life, races, refusals};
 
 /// Every case, in the order in which they run: cheap ones first.
 pub(crate) const ALL: &[Case] = &[
@@ -28,13 +28,10 @@ pub(crate) const ALL: &[Case] = &[
         isolation::hidden(&board)
     }),
     ("destroyed_partition_leaves_zeros", |board| isolation::scrubbed(&board)),
-    ("partition_cannot_read_foreign_memory_and_survives_the_attempt", |board| isolation::foreign(&board)),
     ("cpu_that_was_torn_out_gets_interrupts_again", |board| isolation::torn_out(&board)),
-    ("partition_turns_its_own_cpus_off_and_on", |board| isolation::hotplug(&board)),
-    ("program_of_a_partition_writes_to_the_console", |board| isolation::terminal(&board)),
-    ("program_of_a_partition_reads_from_the_console", |board| isolation::input(&board)),
+    ("partition_turns_its_own_cpus_off_and_on_and_its_traps_are_counted", |board| isolation::hotplug(&board)),
+    ("program_of_a_partition_writes_to_and_reads_from_the_console", |board| isolation::terminal(&board)),
     ("eight_threads_race_on_one_file_and_lose_nothing", |board| races::one_file(&board)),
-    ("firmware_counts_traps", |board| isolation::counters(&board)),
     ("root_program_of_a_partition_reaches_nothing_foreign", |board| hostile::root_program(&board)),
     ("hostile_accesses_of_foreign_memory_fault", |board| hostile::memory(&board)),
     ("hostile_accesses_through_own_translations_fault_with_caches_and_without", |board| {
@@ -71,3 +68,13 @@ pub(crate) const CONTROLS: &[Case] = &[
     ("without_hiding_a_deployed_partition_can_be_read", |board| controls::hiding(&board)),
     ("without_scrubbing_the_next_owner_reads_the_last_one", |board| controls::scrubbing(&board)),
 ];
+
+/// Figures of a run in which time is the wall's.
+pub(crate) const FIGURES_WALL: &[Case] = &[
+    ("figures_of_partitions_by_the_wall", |board| figures::all_wall(&board)),
+    ("figures_of_isolation_under_attack", |board| hostile::floods(&board)),
+    ("figures_of_a_masked_loop", |board| hostile::spin(&board)),
+];
+
+/// Figures of a run in which time is counted instructions, on firmware that lets itself be weakened.
+pub(crate) const FIGURES_COUNTED: &[Case] = &[("figures_counted", |board| figures::all_counted(&board))];

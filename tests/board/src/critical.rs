@@ -75,6 +75,22 @@ pub(crate) fn shared(board: &CharDevice) -> Kept {
     linux.control(Operation::Destroy)
 }
 
+/// The distribution beside a busy Linux and alone, where time is counted.
+pub(crate) fn figures(board: &CharDevice) -> Kept {
+    let linux = up(board, 1, "aivirt.try=load")?;
+    let mut task = Guest::create(board, &critical(Some(linux.id)))?;
+    task.deploy_payload(PAYLOAD, &NO_TREE)?;
+    latency(&mut task)?;
+    let (_, line) = latency(&mut task)?;
+    print("beside_busy_linux_counted", &line);
+    linux.control(Operation::Suspend)?;
+    latency(&mut task)?;
+    let (_, line) = latency(&mut task)?;
+    print("beside_suspended_linux_counted", &line);
+    end(&task)?;
+    end(&linux)
+}
+
 pub(crate) fn exclusive(board: &CharDevice) -> Kept {
     let before = crate::guest::online();
     let mut task = Guest::create(board, &critical(None))?;

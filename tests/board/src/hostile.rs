@@ -15,7 +15,7 @@ use crate::orders::{MAGIC, Orders, Task};
 use crate::scratch::Scratch;
 use crate::{Broken, Kept, SKIPPED, ensure, must};
 
-const PAYLOAD: &str = "/boot/hostile";
+pub(crate) const PAYLOAD: &str = "/boot/hostile";
 /// Calls of the vManager service that are forged.
 const FORGED_CALLS: u64 = 120_000;
 /// Milliseconds of each kind of flood.

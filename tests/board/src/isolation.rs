@@ -65,15 +65,6 @@ pub(crate) fn scrubbed(board: &CharDevice) -> Kept {
     ensure(after == Word::Value(0), || format!("the next owner finds {after:?}"))
 }
 
-pub(crate) fn foreign(board: &CharDevice) -> Kept {
-    let mut guest = up(board, 1, "aivirt.try=foreign")?;
-    // 128 + SIGBUS
-    guest.wait_for("GUEST-FOREIGN 135")?;
-    guest.wait_for("GUEST-TICK 1")?;
-    counted(&guest, &["stage2_faults"])?;
-    end(&guest)
-}
-
 /// A CPU that leaves while it handles an interrupt keeps the interrupt's priority, unless the firmware clears it: then
 /// the next kernel on it gets no interrupts, be it another partition's or the management partition's.
 pub(crate) fn torn_out(board: &CharDevice) -> Kept {
@@ -95,29 +86,19 @@ pub(crate) fn hotplug(board: &CharDevice) -> Kept {
     let mut guest = up(board, 2, "aivirt.try=hotplug")?;
     guest.wait_for("GUEST-HOTPLUG cpu1")?;
     guest.wait_for("GUEST-TICK 1")?;
+    counted(&guest, &["starts", "smcs", "distributor_traps", "sgi_traps", "console_traps"])?;
     end(&guest)
 }
 
 pub(crate) fn terminal(board: &CharDevice) -> Kept {
     let mut guest = up(board, 1, "aivirt.try=terminal")?;
     guest.wait_for("GUEST-LINE 199 ")?;
-    end(&guest)
-}
-
-pub(crate) fn input(board: &CharDevice) -> Kept {
-    let mut guest = up(board, 1, "aivirt.try=input")?;
     guest.wait_for("GUEST-LISTENS")?;
     thread::sleep(Duration::from_secs(1));
     let data = b"sesame\n";
     let span = must("write", guest.device.console(ConsoleAction::Write { data }))?;
     ensure(span.len == data.len(), || format!("{} bytes taken", span.len))?;
     guest.wait_for("GUEST-READ sesame")?;
-    end(&guest)
-}
-
-pub(crate) fn counters(board: &CharDevice) -> Kept {
-    let guest = up(board, 2, "")?;
-    counted(&guest, &["starts", "smcs", "distributor_traps", "sgi_traps", "console_traps"])?;
     end(&guest)
 }
 

@@ -9,6 +9,7 @@ use vman_core::error::ErrorKind;
 use vman_core::state::{Operation, PartitionState};
 
 use crate::guest::{Guest, TIMEOUT, request, wait_for_event};
+use crate::hostile::Listener;
 use crate::{Kept, ensure, must};
 
 /// Command line of a kernel whose messages all reach the console.
@@ -58,14 +59,14 @@ pub(crate) fn boots(board: &CharDevice) -> Kept {
 }
 
 pub(crate) fn deployed_state(board: &CharDevice) -> Kept {
-    let guest = up(board, 1, "")?;
+    let guest = Listener::new(board)?.0;
     for operation in [Operation::Restore, Operation::Destroy] {
         let error = guest.device.control(operation, TIMEOUT).err().ok_or("not refused")?;
         ensure(error.kind == ErrorKind::InvalidState && error.text.contains("DEPLOYED"), || {
             error.to_string()
         })?;
     }
-    let again = guest.deploy(board, QUIET).err().ok_or("deployed twice")?;
+    let again = guest.deploy_payload(crate::hostile::PAYLOAD, &[0; 8]).err().ok_or("deployed twice")?;
     ensure(again.contains("deploy needs READY"), || again.clone())?;
     end(&guest)
 }
@@ -85,7 +86,7 @@ pub(crate) fn suspend_restore(board: &CharDevice) -> Kept {
 }
 
 pub(crate) fn shutdown_suspended(board: &CharDevice) -> Kept {
-    let guest = up(board, 2, "")?;
+    let guest = Listener::new(board)?.0;
     guest.control(Operation::Suspend)?;
     for operation in [Operation::Reboot, Operation::Suspend, Operation::Destroy] {
         let error = guest.device.control(operation, TIMEOUT).err().ok_or("not refused")?;
@@ -170,7 +171,7 @@ pub(crate) fn busy(board: &CharDevice) -> Kept {
 
 pub(crate) fn overflow(board: &CharDevice) -> Kept {
     const ROUNDS: u64 = 100;
-    let guest = up(board, 1, "")?;
+    let guest = Listener::new(board)?.0;
     let mut events = must("events", board.events())?;
     let begin = Instant::now();
     for _ in 0..ROUNDS {

@@ -3,11 +3,12 @@
 //! The promises of firmware and kernel driver, tried on a real board through [`CharDevice`]. Prints `T name ok` or
 //! `T name fail: why` for each, `T-END n` behind n of them, and ends with status 1 if one is broken. Names given as
 //! arguments select cases; `--controls` as the first one runs the positive controls instead, on firmware that was
-//! built with its feature `weaken`.
+//! built with its feature `weaken`; `--figures-wall` and `--figures-counted` measure.
 
 mod cases;
 mod controls;
 mod critical;
+mod figures;
 mod guest;
 mod hostile;
 mod isolation;
@@ -77,14 +78,18 @@ fn run(cases: &[Case], wanted: &[String]) -> Result<bool, DeviceError> {
 
 fn main() -> ExitCode {
     let mut wanted: Vec<String> = std::env::args().skip(1).collect();
-    // Says to the runner that only this suite is wanted.
-    wanted.retain(|argument| argument != "--all");
-    let cases = if wanted.first().is_some_and(|first| first == "--controls") {
-        wanted.remove(0);
-        cases::CONTROLS
-    } else {
-        cases::ALL
+    let cases = match wanted.first().map(String::as_str) {
+        // Says to the script that runs this that only this suite is wanted.
+        Some("--all") => Some(cases::ALL),
+        Some("--controls") => Some(cases::CONTROLS),
+        Some("--figures-wall") => Some(cases::FIGURES_WALL),
+        Some("--figures-counted") => Some(cases::FIGURES_COUNTED),
+        _ => None,
     };
+    if cases.is_some() {
+        wanted.remove(0);
+    }
+    let cases = cases.unwrap_or(cases::ALL);
     match run(cases, &wanted) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::check::cargo;
 use crate::python::Python;
-use crate::{libvirt, process, workspace};
+use crate::{board, libvirt, process, workspace};
 use measure::{Measure, Reader, compare};
 
 /// A part of the project whose benchmarks belong together.
@@ -46,6 +46,9 @@ const AREAS: &[Area] = &[
     Area { program: Some(libvirt::bench), ..area("libvirt", &[]) },
 ];
 
+/// The emulated board measures itself: it is no bench target of cargo's.
+const BOARD: Area = area("board", &[]);
+
 /// What is written to `target/bench/AREA.json`.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
@@ -60,6 +63,9 @@ struct Report<'a> {
 /// # Errors
 /// An unknown area, an area without benchmarks, or a benchmark that fails.
 pub fn run(area: Option<&str>) -> Result<()> {
+    if area == Some(BOARD.name) {
+        return finish(&BOARD, board::bench::run()?);
+    }
     let areas: Vec<_> = match area {
         Some(name) => vec![find(name)?],
         None => AREAS.iter().collect(),
@@ -80,7 +86,7 @@ pub fn run(area: Option<&str>) -> Result<()> {
 }
 
 fn find(name: &str) -> Result<&'static Area> {
-    let names = || AREAS.iter().map(|area| area.name).collect::<Vec<_>>().join(", ");
+    let names = || AREAS.iter().chain([&BOARD]).map(|area| area.name).collect::<Vec<_>>().join(", ");
     AREAS
         .iter()
         .find(|area| area.name == name)
@@ -97,6 +103,11 @@ fn run_area(area: &Area, benches: &[(String, String)]) -> Result<()> {
     if let Some(program) = area.program {
         measures.extend(read_measures(&mut program()?)?);
     }
+    finish(area, measures)
+}
+
+/// Compares, prints the table, keeps the report.
+fn finish(area: &Area, mut measures: Vec<Measure>) -> Result<()> {
     compare(&mut measures);
     println!("{}", table(&measures));
     println!("{}", write(area, &measures)?.display());

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Start of a partition's system. aivirt.after=SECONDS with aivirt.then=poweroff|reboot|crash on the kernel's command
-# line ends it by itself, aivirt.try=foreign|root|load|hotplug|terminal|input makes it try something first. It prints to the kernel's log, which needs no interrupt of the console.
+# line ends it by itself, aivirt.try=root|load|bench|quiet|quiet-load|hotplug|terminal makes it try something first. It prints to the kernel's log, which needs no interrupt of the console.
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev
@@ -21,11 +21,6 @@ for word in $(cat /proc/cmdline); do
 done
 say "GUEST-UP $(uname -r) CPUs $(cat /sys/devices/system/cpu/online) $(grep MemTotal /proc/meminfo)"
 case $try in
-foreign)
-	# Memory of the management partition: the program dies of it, the partition does not.
-	devmem 0x50000000 32
-	say "GUEST-FOREIGN $?"
-	;;
 root)
 	# Every kind of foreign memory, read and written: flash, firmware's memory and devices, the management partition's
 	# devices and memory, the pool behind this partition, the isolation layer, the console rings.
@@ -45,15 +40,23 @@ load)
 		while :; do dd if=/dev/zero of=/dev/null bs=4k count=1000 2>/dev/null; done &
 	done
 	;;
+bench)
+	guest-bench | while read -r line; do say "$line"; done
+	say "GUEST-BENCH-END"
+	;;
+quiet)
+	while :; do sleep 1000; done
+	;;
+quiet-load)
+	for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
+		while :; do dd if=/dev/zero of=/dev/null bs=4k count=1000 2>/dev/null; done &
+	done
+	while :; do sleep 1000; done
+	;;
 hotplug)
 	for cpu in /sys/devices/system/cpu/cpu[1-9]; do
 		echo 0 >"$cpu/online" && echo 1 >"$cpu/online" && say "GUEST-HOTPLUG ${cpu##*/}"
 	done
-	;;
-input)
-	say "GUEST-LISTENS"
-	read -r word <>/dev/ttyAMA0
-	say "GUEST-READ $word"
 	;;
 terminal)
 	# Without the console's interrupt, a program's output stops when the first buffer is full.
@@ -62,6 +65,10 @@ terminal)
 		echo "GUEST-LINE $line of a text that is longer than the FIFO of any serial port"
 		line=$((line + 1))
 	done
+	sleep 2
+	say "GUEST-LISTENS"
+	read -r word <>/dev/ttyAMA0
+	say "GUEST-READ $word"
 	;;
 esac
 second=0

@@ -197,7 +197,9 @@ pub fn management(series: Series, extras: &Extras, output: &Path) -> Result<()> 
 /// # Errors
 /// Busybox cannot be fetched, or the archive cannot be written.
 pub fn guest(output: &Path) -> Result<()> {
-    Tree::new(GUEST_INIT)?.pack(output)
+    let tree = Tree::new(GUEST_INIT)?;
+    tree.program("bin/guest-bench", &userspace::guest_bench()?)?;
+    tree.pack(output)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! QEMU stands for the board. The firmware is built from `firmware/qemu-virt`, the kernel is Debian's, unmodified; the
 //! root file system of the management partition is made here and holds nothing that the repository does not name.
 
+pub mod bench;
 mod console;
 mod device_tree;
 mod firmware;
@@ -31,7 +32,7 @@ use crate::{assets, process, workspace};
 
 use firmware::Variant;
 use initramfs::Extras;
-pub use qemu::Machine;
+pub use qemu::{Machine, Time};
 pub use report::Report;
 pub use session::Session;
 
@@ -102,6 +103,8 @@ pub enum Job {
     Test(Vec<String>),
     /// Runs the positive controls on weakened firmware, then turns the board off.
     Controls,
+    /// Measures, then turns the board off.
+    Figures(Time),
     /// Shows the life of a partition with this kernel, or Debian's, then turns the board off.
     Demo(Option<PathBuf>),
 }
@@ -114,7 +117,9 @@ impl Job {
         Ok(match self {
             Self::Shell => Extras::default(),
             Self::Test(names) => tests(names)?,
-            Self::Controls => controls()?,
+            Self::Controls => suite("--controls")?,
+            Self::Figures(Time::Wall) => suite("--figures-wall")?,
+            Self::Figures(Time::Counted) => suite("--figures-counted")?,
             Self::Demo(kernel) => Extras {
                 script: Some(DEMO.to_owned()),
                 programs: vec![(initramfs::path::LIFE_CYCLE, userspace::life_cycle()?)],
@@ -148,10 +153,10 @@ fn payloads() -> Result<Vec<(&'static str, PathBuf)>> {
     Ok(vec![(initramfs::path::HOSTILE, hostile), (initramfs::path::CRITICAL, critical)])
 }
 
-/// What runs the positive controls.
-fn controls() -> Result<Extras> {
+/// What runs one part of the suite.
+fn suite(part: &str) -> Result<Extras> {
     Ok(Extras {
-        script: Some(format!("#!/bin/sh\n{SUITE} --controls\n")),
+        script: Some(format!("#!/bin/sh\n{SUITE} {part}\n")),
         crates: vec![SUITE],
         programs: payloads()?,
         bare: true,
@@ -221,7 +226,9 @@ pub const fn default_cpu() -> &'static str {
 /// # Errors
 /// A part cannot be built or fetched.
 pub fn assemble(job: &Job, cpu: &str, series: Series) -> Result<Machine> {
-    let variant = if *job == Job::Controls { Variant::Weakened } else { Variant::Shipped };
+    // The counted figures include calls that only weakened firmware takes from a partition.
+    let weakened = matches!(job, Job::Controls | Job::Figures(Time::Counted));
+    let variant = if weakened { Variant::Weakened } else { Variant::Shipped };
     let firmware = firmware::build(variant)?;
     let kernel = assets::kernel(series)?;
     let initramfs = directory()?.join("initramfs.cpio");
@@ -230,7 +237,8 @@ pub fn assemble(job: &Job, cpu: &str, series: Series) -> Result<Machine> {
     let blank = qemu::device_tree(cpu, &firmware)?;
     let tree = device_tree::for_management(&blank, initramfs_size, COMMAND_LINE)?;
     let tree = write("management.dtb", &tree)?;
-    Ok(Machine { cpu: cpu.to_owned(), firmware, kernel: kernel.image, device_tree: tree, initramfs })
+    let time = if matches!(job, Job::Figures(Time::Counted)) { Time::Counted } else { Time::Wall };
+    Ok(Machine { cpu: cpu.to_owned(), firmware, kernel: kernel.image, device_tree: tree, initramfs, time })
 }
 
 /// Runs the tests on the board and prints their results; tells whether all passed.

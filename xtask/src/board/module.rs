@@ -58,6 +58,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn dkms_packages_this_version_and_kbuild_names_every_source() {
+        let driver = workspace::root().join("kernel-driver");
+        let text = |file: &str| fs::read_to_string(driver.join(file)).unwrap();
+        assert!(text("dkms.conf").contains(&format!("PACKAGE_VERSION=\"{}\"", env!("CARGO_PKG_VERSION"))));
+        let objects = text("Kbuild");
+        for entry in fs::read_dir(&driver).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if let Some(source) = name.strip_suffix(".c") {
+                assert!(objects.contains(&format!("{source}.o")), "{source} is not built");
+            }
+        }
+    }
+
+    #[test]
     fn only_sources_are_copied_and_only_when_they_change() {
         let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::create_dir(from.path().join("include")).unwrap();

@@ -28,6 +28,50 @@ pub struct Machine {
     pub device_tree: PathBuf,
     /// Its root file system.
     pub initramfs: PathBuf,
+    /// What a second is.
+    pub time: Time,
+}
+
+/// How an emulated machine tells time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Time {
+    /// By the clock on the wall.
+    Wall,
+    /// By executed instructions, one per nanosecond; nothing is waited for while every CPU is idle.
+    Counted,
+}
+
+impl Time {
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Wall => &[],
+            Self::Counted => &["-icount", "shift=0,sleep=off"],
+        }
+    }
+}
+
+/// The same kernel straight on QEMU: no firmware, no isolation layer, the CPUs and the memory of a partition.
+#[derive(Debug)]
+pub(super) struct Direct<'a> {
+    pub(super) cpu: &'a str,
+    pub(super) kernel: &'a Path,
+    pub(super) initrd: &'a Path,
+    pub(super) cpus: u32,
+    pub(super) memory_mib: u32,
+    pub(super) command_line: &'a str,
+    pub(super) time: Time,
+}
+
+impl Direct<'_> {
+    /// Runs until it turns itself off.
+    pub(super) fn run(&self, limit: Duration, line: impl FnMut(&str)) -> Result<()> {
+        let mut qemu = Command::new("qemu-system-aarch64");
+        qemu.args(["-machine", "virt,gic-version=3", "-cpu", self.cpu, "-smp", &self.cpus.to_string()]);
+        qemu.args(["-m", &format!("{}M", self.memory_mib), "-nic", "none", "-display", "none", "-no-reboot"]);
+        qemu.arg("-kernel").arg(self.kernel).arg("-initrd").arg(self.initrd);
+        qemu.args(["-append", self.command_line, "-monitor", "none", "-serial", "stdio"]);
+        process::each_line_within(qemu.args(self.time.arguments()), limit, line)
+    }
 }
 
 fn board(machine: &str, cpu: &str, firmware: &Firmware) -> Command {
@@ -61,7 +105,7 @@ impl Machine {
         for (file, address) in images {
             qemu.arg("-device").arg(loader(file, address));
         }
-        qemu.arg("-no-reboot");
+        qemu.arg("-no-reboot").args(self.time.arguments());
         Ok(qemu)
     }
 

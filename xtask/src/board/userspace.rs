@@ -61,6 +61,14 @@ pub fn ioctl_test() -> Result<PathBuf> {
     compile("ioctl-test", &["kernel-driver/tests/ioctl_test.c"], &[])
 }
 
+/// Builds the program that a partition's Linux measures itself with, and says where it is.
+///
+/// # Errors
+/// It does not build.
+pub fn guest_bench() -> Result<PathBuf> {
+    compile("guest-bench", &["tests/board/guest_bench.c"], &[])
+}
+
 /// Builds the C example of libvman, with the library in it, and says where it is.
 ///
 /// # Errors

@@ -3,21 +3,20 @@
 use crate::check::cargo;
 use crate::stage::Recorder;
 
-use super::Depth;
-
 /// What runs, by name: everything on the kernel of the release; firmware and driver on the backported one too; the
-/// negative tests' positive controls.
-const RUNS: [(&str, &[&str]); 3] = [
-    ("board test, kernel stable", &["--kernel-series", "stable"]),
-    ("board test, kernel backports", &["--kernel-series", "backports", "--suite"]),
-    ("board test, positive controls", &["--controls"]),
+/// negative tests' positive controls; the host's clients through the relay.
+const RUNS: [(&str, &[&str]); 4] = [
+    ("board test, kernel stable", &["test", "--kernel-series", "stable"]),
+    ("board test, kernel backports", &["test", "--kernel-series", "backports", "--suite"]),
+    ("board test, positive controls", &["test", "--controls"]),
+    ("board driven by the host's clients", &["test-host"]),
 ];
 
 /// Runs the stage.
-pub(super) fn run(recorder: &mut Recorder, _depth: Depth) {
+pub(super) fn run(recorder: &mut Recorder) {
     for (name, arguments) in RUNS {
         let mut test = cargo("xtask");
-        test.args(["board", "test", "--yes"]).args(arguments);
+        test.args(["board", "--yes"]).args(arguments);
         recorder.tests(name, &mut test);
     }
 }

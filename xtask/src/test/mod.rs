@@ -84,7 +84,7 @@ const STAGES: &[Stage] = &[
         ceiling: minutes(15),
         needs: &[Need::Board],
         depth: Depth::Normal,
-        run: board::run,
+        run: |recorder, _| board::run(recorder),
     },
     Stage {
         name: "libvirt",

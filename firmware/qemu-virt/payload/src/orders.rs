@@ -36,11 +36,13 @@ pub enum Task {
     Registers = 13,
     /// Turns itself off at once (behind the `weaken` order).
     Nothing = 14,
+    /// Tells what traps and calls cost. `args`: a deployed partition, 0, 0, CPUs that are off (bits), free memory.
+    Measure = 15,
 }
 
 impl Task {
     /// Every task.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Listen,
         Self::Memory,
         Self::MappedMemory,
@@ -55,6 +57,7 @@ impl Task {
         Self::Dma,
         Self::Registers,
         Self::Nothing,
+        Self::Measure,
     ];
 
     /// The task with this number.

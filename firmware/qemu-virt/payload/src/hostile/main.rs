@@ -7,6 +7,7 @@ mod calls;
 mod dma;
 mod interrupts;
 mod listen;
+mod measure;
 mod memory;
 mod registers;
 mod translation;
@@ -79,6 +80,7 @@ fn carry_out(task: Task, args: &[u64; 5]) -> Tally {
         Task::Registers if only => registers::chip_maker(),
         Task::Registers => registers::architecture(),
         Task::Nothing => Tally::default(),
+        Task::Measure => measure::attack(args[0], args[3], args[4]),
     }
 }
 

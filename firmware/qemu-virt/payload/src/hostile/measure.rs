@@ -1,0 +1,105 @@
+//! What a trap costs, in time of the counter: with QEMU's `-icount` these are counted instructions, the caller's few
+//! included. The calls of the vManager service need firmware that does not ask who calls.
+
+use payload::exception::attempt;
+use payload::{cpu, gic, line};
+use qemu_virt::gic::{GICD_ISENABLER, distributor};
+use qemu_virt::memory_map::{GRANULE, MANAGEMENT_BASE, UART_BASE, UART_SIZE};
+use qemu_virt::mmio::Mmio;
+
+use crate::Tally;
+
+/// The counter is coarser than one instruction: so many calls are timed together, and the least of so many times counts.
+const CALLS: u64 = 16;
+const TIMES: usize = 32;
+
+const VMANAGER: u64 = 0xc300_0000;
+const PART_CREATE: u64 = VMANAGER | 2;
+const PART_START: u64 = VMANAGER | 3;
+const PART_STOP: u64 = VMANAGER | 4;
+const PART_SUSPEND: u64 = VMANAGER | 5;
+const PART_RESUME: u64 = VMANAGER | 6;
+const PART_DESTROY: u64 = VMANAGER | 7;
+
+fn least(name: &str, mut call: impl FnMut()) {
+    let mut best = u64::MAX;
+    for _ in 0..TIMES {
+        let begin = cpu::now();
+        (0..CALLS).for_each(|_| call());
+        best = best.min(cpu::now() - begin);
+    }
+    line(format_args!("H-COST {name} {} ps", cpu::nanoseconds(best * 1000) / CALLS));
+}
+
+fn once<R>(name: &str, call: impl FnOnce() -> R) -> R {
+    let begin = cpu::now();
+    let result = call();
+    line(format_args!("H-COST {name} {} ps", cpu::nanoseconds((cpu::now() - begin) * 1000)));
+    result
+}
+
+fn call(function: u64, args: [u64; 3]) -> [u64; 4] {
+    cpu::smc(function, [args[0], args[1], args[2], 0, 0, 0, 0])
+}
+
+/// Traps that any partition causes.
+fn traps() {
+    // SAFETY: the partition's console.
+    let uart = unsafe { Mmio::new(UART_BASE, UART_SIZE) };
+    least("loop", || ());
+    least("el3/psci_version", || _ = call(0x8400_0000, [0; 3]));
+    least("el3/affinity_info", || _ = call(0xc400_0004, [cpu::number() as u64, 0, 0]));
+    least("el2/hvc", || _ = cpu::hvc(0));
+    least("el2/distributor_load", || _ = distributor().read32(GICD_ISENABLER + 4));
+    least("el2/distributor_store", || distributor().write32(GICD_ISENABLER + 4, 0));
+    least("el2/console_load", || _ = uart.read32(0x18));
+    least("el2/sgi", || gic::send(1 << cpu::number()));
+    // SAFETY: expected to fault.
+    least("el2/abort", || _ = attempt(|| unsafe { (MANAGEMENT_BASE as *const u32).read_volatile() }));
+}
+
+/// Calls about a partition that is deployed.
+fn queries(partition: u64) {
+    let calls = [
+        ("version", 1, [0; 3]),
+        ("part_info", 8, [partition, 0, 0]),
+        ("part_next", 9, [0; 3]),
+        ("board_info", 10, [0; 3]),
+        ("console_info", 11, [partition, 0, 0]),
+        ("event_get", 12, [0; 3]),
+        ("stats", 13, [partition, 5, 0]),
+        ("cpu_info", 14, [1, 0, 0]),
+        ("console_notify", 15, [partition, 0, 0]),
+    ];
+    for (name, number, args) in calls {
+        let [answer, ..] = call(VMANAGER | number, args);
+        assert!(answer == 0, "{name} is refused: {}", answer.cast_signed());
+        line(format_args!("H-CALL {name}"));
+        least(name, || _ = call(VMANAGER | number, args));
+    }
+    once("part_suspend", || call(PART_SUSPEND, [partition, 0, 0]));
+    while call(PART_SUSPEND, [partition, 0, 0])[0] == 1 {}
+    once("part_resume", || call(PART_RESUME, [partition, 0, 0]));
+}
+
+/// The life of a partition of one CPU and one granule; its kernel is nothing, so that it faults at once.
+fn life(cpus: u64, memory: u64) {
+    let args = [0, memory, GRANULE, cpus, 0, 0, 0];
+    let [status, id, ..] = once("part_create", || cpu::smc(PART_CREATE, args));
+    assert!(status == 0, "create is refused: {}", status.cast_signed());
+    let [status, ..] = once("part_start", || call(PART_START, [id, memory, memory]));
+    assert!(status == 0, "start is refused: {}", status.cast_signed());
+    let end = cpu::now() + cpu::milliseconds(20);
+    while cpu::now() < end {}
+    once("part_stop", || call(PART_STOP, [id, 0, 0]));
+    while call(PART_STOP, [id, 0, 0])[0] == 1 {}
+    once("part_destroy/2_mib", || call(PART_DESTROY, [id, 0, 0]));
+}
+
+/// All of them.
+pub(crate) fn attack(partition: u64, cpus: u64, memory: u64) -> Tally {
+    traps();
+    queries(partition);
+    life(cpus, memory);
+    Tally { tried: 1, through: 0 }
+}

@@ -20,6 +20,7 @@ pub mod mappo;
 pub mod network;
 pub mod nn;
 pub mod noise;
+pub mod offline;
 mod product;
 pub mod replay;
 mod rollout;

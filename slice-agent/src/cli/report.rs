@@ -14,7 +14,11 @@ use slice_agent::study::{
 use super::scenario::{self, Scenario};
 use super::{Failure, files, judge, table};
 
+mod curves;
+mod line;
 mod page;
+mod second;
+mod source;
 
 /// What `report` takes.
 #[derive(Debug, Args)]
@@ -28,15 +32,33 @@ pub(super) struct ReportArgs {
     /// A folder with captures of the TRACTOR data set, for the part of the second evaluation that replays them.
     #[arg(long, value_name = "DIR")]
     captures: Option<PathBuf>,
+    /// Trains only these parts: rule-a, rule-b, schedule, ablation, messages, options-a, options-b, second [default: all].
+    /// The page shows every part whose trainings are all there.
+    #[arg(long = "part", value_name = "NAME", value_delimiter = ',', value_parser = part)]
+    parts: Vec<String>,
     /// Threads [default: one for each core]; the figures do not depend on them.
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     pub(super) threads: usize,
+}
+
+/// Name of the second evaluation among the parts.
+const SECOND: &str = "second";
+
+fn part(text: &str) -> Result<String, String> {
+    let known: Vec<_> = Group::ALL.map(Group::name).into_iter().chain([SECOND]).collect();
+    let found = known.iter().find(|known| **known == text);
+    found.map(|known| (*known).to_owned()).ok_or_else(|| format!("there are: {}", known.join(", ")))
 }
 
 /// eMBB, URLLC, mMTC, and another mMTC.
 const CAPTURES: [&str; 4] = ["embb_05_18_b.csv", "urll_2.csv", "mmtc_3.csv", "mmtc_04_10.csv"];
 
 impl ReportArgs {
+    /// Whether a part shall be trained.
+    fn wants(&self, part: &str) -> bool {
+        self.parts.is_empty() || self.parts.iter().any(|wanted| wanted == part)
+    }
+
     /// The command that makes the same figures.
     fn command_line(&self) -> String {
         let quick = if self.quick { " --quick" } else { "" };
@@ -51,6 +73,14 @@ pub(super) struct Trained {
     pub(super) groups: Vec<(Group, Vec<Outcome>)>,
     /// Seeds of each method.
     pub(super) seeds: u64,
+}
+
+impl Trained {
+    /// The methods of a group; none if it was not trained.
+    fn lines(&self, group: Group) -> Vec<line::Line> {
+        let found = self.groups.iter().find(|(known, _)| *known == group);
+        found.map(|(_, outcomes)| line::lines(outcomes)).unwrap_or_default()
+    }
 }
 
 /// One line of the second evaluation.
@@ -97,49 +127,66 @@ fn references(args: &ReportArgs) -> Result<Vec<(Scenario, Vec<Figures>)>, Failur
 fn trained(args: &ReportArgs, store: &mut Store) -> Result<Trained, Failure> {
     let (groups, seeds, episodes, judged): (&[Group], u64, u32, u32) =
         if args.quick { (&[Group::Claims], 2, 160, 20) } else { (&Group::ALL, 10, 500, 100) };
-    let of_groups: Vec<_> =
-        groups.iter().map(|group| (*group, suite(*group, seeds, episodes, judged))).collect();
-    let jobs: Vec<_> = of_groups.iter().flat_map(|(_, jobs)| jobs.clone()).collect();
-    let mut outcomes = outcomes(args, store, &jobs, &Captures::none(), "trainings")?.into_iter();
-    let of_group = |(group, jobs): (Group, Vec<Job>)| (group, outcomes.by_ref().take(jobs.len()).collect());
-    Ok(Trained { groups: of_groups.into_iter().map(of_group).collect(), seeds })
+    let mut trained = Trained { groups: Vec::new(), seeds };
+    for group in groups {
+        let jobs = suite(*group, seeds, episodes, judged);
+        if args.wants(group.name()) || store.missing(&jobs).is_empty() {
+            let outcomes = outcomes(args, store, &jobs, &Captures::none(), group.name())?;
+            trained.groups.push((*group, outcomes));
+        }
+    }
+    Ok(trained)
 }
 
+/// The second evaluation, one scenario after another.
 fn second(args: &ReportArgs, store: &mut Store) -> Result<Vec<(SecondScenario, Vec<SecondLine>)>, Failure> {
     let captures = match &args.captures {
         Some(folder) => Captures::read(folder, CAPTURES)?,
         None => Captures::none(),
     };
-    let scenarios = SecondScenario::ALL.into_iter();
-    let scenarios = scenarios.filter(|scenario| !captures.is_empty() || *scenario != SecondScenario::Traces);
-    let (plan, candidates) = (Second::FULL, Second::candidates());
-    let pairs: Vec<_> = scenarios
-        .flat_map(|scenario| candidates.iter().map(move |candidate| (scenario, candidate)))
-        .collect();
-    let tunings: Vec<_> =
-        pairs.iter().map(|(scenario, candidate)| plan.tuning(*scenario, candidate)).collect();
-    let tuned = outcomes(args, store, &tunings.concat(), &captures, "tuning")?;
-    let mut tuned = tuned.into_iter();
-    let tuned: Vec<Vec<_>> = tunings.iter().map(|jobs| tuned.by_ref().take(jobs.len()).collect()).collect();
-    let chosen: Vec<_> =
-        pairs.iter().zip(&tuned).map(|((_, candidate), tuned)| plan.choose(candidate, tuned)).collect();
-    let judgings: Vec<_> = pairs
-        .iter()
-        .zip(&chosen)
-        .map(|((scenario, candidate), chosen)| plan.judging(*scenario, candidate, chosen))
-        .collect();
-    let mut judged = outcomes(args, store, &judgings.concat(), &captures, "second evaluation")?.into_iter();
-    let mut parts: Vec<(SecondScenario, Vec<SecondLine>)> = Vec::new();
-    for (((scenario, candidate), chosen), tuned) in pairs.iter().zip(chosen).zip(&tuned) {
-        let outcomes: Vec<_> = judged.by_ref().take(usize::try_from(plan.seeds)?).collect();
-        let tuned = page::tuned_reward(chosen, tuned);
-        let line = SecondLine { candidate: (*candidate).clone(), chosen: chosen.clone(), tuned, outcomes };
-        match parts.last_mut().filter(|(last, _)| last == scenario) {
-            Some((_, lines)) => lines.push(line),
-            None => parts.push((*scenario, vec![line])),
+    let mut parts = Vec::new();
+    for scenario in SecondScenario::ALL {
+        let can_train = args.wants(SECOND) && !(scenario.replays() && captures.is_empty());
+        if let Some(lines) = scenario_lines(args, store, scenario, &captures, can_train)? {
+            parts.push((scenario, lines));
         }
     }
     Ok(parts)
+}
+
+/// All candidates in a scenario; nothing if trainings are missing that may not be done now.
+fn scenario_lines(
+    args: &ReportArgs,
+    store: &mut Store,
+    scenario: SecondScenario,
+    captures: &Captures,
+    can_train: bool,
+) -> Result<Option<Vec<SecondLine>>, Failure> {
+    let (plan, candidates) = (Second::FULL, Second::candidates());
+    let tunings: Vec<_> = candidates.iter().map(|candidate| plan.tuning(scenario, candidate)).collect();
+    if !can_train && !store.missing(&tunings.concat()).is_empty() {
+        return Ok(None);
+    }
+    let what = format!("tuning {}", scenario.name());
+    let mut tuned = outcomes(args, store, &tunings.concat(), captures, &what)?.into_iter();
+    let mut lines: Vec<_> = candidates
+        .into_iter()
+        .zip(&tunings)
+        .map(|(candidate, jobs)| {
+            let tuned: Vec<_> = tuned.by_ref().take(jobs.len()).collect();
+            let chosen = plan.choose(&candidate, &tuned).clone();
+            SecondLine { tuned: page::tuned_reward(&chosen, &tuned), candidate, chosen, outcomes: Vec::new() }
+        })
+        .collect();
+    let judging = |line: &SecondLine| plan.judging(scenario, &line.candidate, &line.chosen);
+    let jobs: Vec<_> = lines.iter().flat_map(judging).collect();
+    if !can_train && !store.missing(&jobs).is_empty() {
+        return Ok(None);
+    }
+    let mut judged = outcomes(args, store, &jobs, captures, scenario.name())?.into_iter();
+    let seeds = usize::try_from(plan.seeds)?;
+    lines.iter_mut().for_each(|line| line.outcomes = judged.by_ref().take(seeds).collect());
+    Ok(Some(lines))
 }
 
 /// Does what of the jobs is not done yet, with a bar.

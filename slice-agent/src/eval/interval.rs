@@ -39,11 +39,17 @@ impl Interval {
     /// Student's 95 % interval of the mean of independent values, at least one; infinite for one.
     pub fn of(values: &[f64]) -> Interval {
         let mean = mean(values);
-        let Some(freedom) = values.len().checked_sub(1).filter(|freedom| *freedom > 0) else {
+        let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+        let deviation = (squares / values.len().saturating_sub(1).max(1) as f64).sqrt();
+        Interval::from_deviation(mean, deviation, values.len())
+    }
+
+    /// The same of `count` values with this mean and sample deviation.
+    pub fn from_deviation(mean: f64, deviation: f64, count: usize) -> Interval {
+        let Some(freedom) = count.checked_sub(1).filter(|freedom| *freedom > 0) else {
             return Interval { mean, low: f64::NEG_INFINITY, high: f64::INFINITY };
         };
-        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / freedom as f64;
-        let half = quantile(freedom) * (variance / values.len() as f64).sqrt();
+        let half = quantile(freedom) * deviation / (count as f64).sqrt();
         Interval { mean, low: mean - half, high: mean + half }
     }
 

@@ -17,12 +17,8 @@ const WINDOW: usize = 3;
 /// A scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecondScenario {
-    /// Rule A, old observations.
-    ClaimsSeen,
     /// Rule A, hidden arrivals.
     ClaimsHidden,
-    /// Rule B, old observations.
-    ConservingSeen,
     /// Rule B, hidden arrivals.
     ConservingHidden,
     /// Rule B, hidden arrivals, captured traffic.
@@ -31,20 +27,13 @@ pub enum SecondScenario {
 
 impl SecondScenario {
     /// All of them.
-    pub const ALL: [SecondScenario; 5] = [
-        SecondScenario::ClaimsSeen,
-        SecondScenario::ClaimsHidden,
-        SecondScenario::ConservingSeen,
-        SecondScenario::ConservingHidden,
-        SecondScenario::Traces,
-    ];
+    pub const ALL: [SecondScenario; 3] =
+        [SecondScenario::ClaimsHidden, SecondScenario::ConservingHidden, SecondScenario::Traces];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
         match self {
-            SecondScenario::ClaimsSeen => "a-seen",
             SecondScenario::ClaimsHidden => "a-hidden",
-            SecondScenario::ConservingSeen => "b-seen",
             SecondScenario::ConservingHidden => "b-hidden",
             SecondScenario::Traces => "b-traces",
         }
@@ -53,36 +42,34 @@ impl SecondScenario {
     /// What it is, in words.
     pub const fn title(self) -> &'static str {
         match self {
-            SecondScenario::ClaimsSeen => "Rule A, drifting law, observations 1 to 5 steps old",
-            SecondScenario::ClaimsHidden => "Rule A, the same with hidden arrivals",
-            SecondScenario::ConservingSeen => "Rule B, drifting law, observations 1 to 5 steps old",
-            SecondScenario::ConservingHidden => "Rule B, the same with hidden arrivals",
-            SecondScenario::Traces => "Rule B, hidden arrivals, captured traffic",
+            SecondScenario::ClaimsHidden => {
+                "Rule A: drifting law, observations 1 to 5 steps old, hidden arrivals"
+            }
+            SecondScenario::ConservingHidden => {
+                "Rule B: drifting law, observations 1 to 5 steps old, hidden arrivals"
+            }
+            SecondScenario::Traces => "Rule B: the same with captured traffic",
         }
+    }
+
+    /// Whether it replays captures.
+    pub const fn replays(self) -> bool {
+        matches!(self, SecondScenario::Traces)
     }
 
     /// Where is learnt.
     fn world(self) -> WorldSpec {
-        let (work_conserving, hidden) = match self {
-            SecondScenario::ClaimsSeen => (false, false),
-            SecondScenario::ClaimsHidden => (false, true),
-            SecondScenario::ConservingSeen => (true, false),
-            SecondScenario::ConservingHidden | SecondScenario::Traces => (true, true),
-        };
         let traffic = match self {
             SecondScenario::Traces => TrafficSource::Traces(Captures::LEARNT.to_owned()),
-            SecondScenario::ClaimsSeen
-            | SecondScenario::ClaimsHidden
-            | SecondScenario::ConservingSeen
-            | SecondScenario::ConservingHidden => TrafficSource::Synthetic,
+            SecondScenario::ClaimsHidden | SecondScenario::ConservingHidden => TrafficSource::Synthetic,
         };
         WorldSpec {
-            work_conserving,
+            work_conserving: self != SecondScenario::ClaimsHidden,
             arbiter: true,
             messages: 4,
             delays: DELAYS.to_vec(),
             window: WINDOW,
-            hidden,
+            hidden: true,
             drift: Some(DRIFT),
             traffic,
         }
@@ -135,9 +122,7 @@ pub struct Second {
 
 impl Second {
     /// What the protocol says.
-    pub const FULL: Second = Second { tuning_seeds: 2, seeds: 10, episodes: 400, judged_episodes: 100 };
-    /// A glimpse: no result.
-    pub const QUICK: Second = Second { tuning_seeds: 1, seeds: 2, episodes: 40, judged_episodes: 20 };
+    pub const FULL: Second = Second { tuning_seeds: 2, seeds: 10, episodes: 200, judged_episodes: 100 };
 
     /// The first held-out seed: no tuning comes near.
     const FIRST_HELD_OUT: u64 = 1_000;
@@ -245,7 +230,7 @@ mod tests {
         let candidates = Second::candidates();
         let learners: Vec<_> = candidates.iter().filter(|candidate| candidate.choices.len() == 4).collect();
         assert!(learners.len() >= 4);
-        let jobs = |candidate: &Candidate| Second::FULL.tuning(SecondScenario::ClaimsSeen, candidate).len();
+        let jobs = |candidate: &Candidate| Second::FULL.tuning(SecondScenario::ClaimsHidden, candidate).len();
         assert!(learners.iter().all(|candidate| jobs(candidate) == 8));
         let rule = candidates.iter().find(|candidate| candidate.name == "tuned rule").unwrap();
         assert_eq!(jobs(rule), 40);

@@ -1,32 +1,204 @@
-//! x
-use super::{
-    Failure, Figures, LearnerSpec, Outcome, Path, PathBuf, Scenario, SecondLine, SecondScenario, Trained, put,
-};
-pub(super) fn terminal(_: &Trained) -> String {
-    String::new()
+//! The page: tables, plots, and what of the source document matches.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use slice_agent::eval::Figures;
+use slice_agent::study::{Group, LearnerSpec, Outcome, Second, SecondScenario};
+
+use super::super::scenario::Scenario;
+use super::super::table;
+use super::line::{self, Line};
+use super::{Failure, SecondLine, Trained, curves, put, second, source};
+
+const HOW_TO_READ: &str = "\
+Means over seeds ± half of Student's 95 % interval. An episode has 60 steps of 10 ms; conflicts are steps with a conflict in
+100 episodes. Columns `first`, `last`, `all` are the first hundred, the last hundred and all episodes *of the training*,
+while agents still explore; all other columns are of the trained agents, which explore no more, in worlds that they have not
+seen. `network use` is the used part of all CPU, `exploitation` the used part of the grants: two things, never to be compared.
+With the arbiter conflicts are 0 by definition: a guarantee and not a score; the claims that it trimmed in 100 episodes have
+a column of their own.
+";
+
+/// The table for a terminal: the first group beside the source document's figures.
+pub(super) fn terminal(trained: &Trained) -> String {
+    let Some((_, outcomes)) = trained.groups.first() else { return String::new() };
+    source::terminal(&line::lines(outcomes))
 }
-pub(super) fn tuned_reward(_: &LearnerSpec, _: &[Outcome]) -> Option<f64> {
-    None
+
+/// Mean reward of what the tuning chose.
+pub(super) fn tuned_reward(chosen: &LearnerSpec, tuned: &[Outcome]) -> Option<f64> {
+    let of_chosen = tuned.iter().filter(|outcome| outcome.job.learner == *chosen);
+    let rewards: Vec<_> =
+        of_chosen.filter_map(|outcome| outcome.judged(Second::COUNTS)).map(|judged| judged.reward).collect();
+    (!rewards.is_empty()).then(|| rewards.iter().sum::<f64>() / rewards.len() as f64)
 }
+
+/// Writes the page, its plots and its figures; returns its place.
 pub(super) fn write(
     out: &Path,
-    _: &str,
-    _: &[(Scenario, Vec<Figures>)],
-    _: &Trained,
+    command: &str,
+    references: &[(Scenario, Vec<Figures>)],
+    trained: &Trained,
     second: &[(SecondScenario, Vec<SecondLine>)],
 ) -> Result<PathBuf, Failure> {
-    for (s, l) in second {
-        for l in l {
-            anstream::println!(
-                "{} {} {:?} {:?} {}",
-                s.name(),
-                l.candidate.name,
-                l.chosen,
-                l.tuned,
-                l.outcomes.len()
+    let mut page = format!("# Slices: the whole evaluation\n\nMade by `{command}`");
+    let _ = writeln!(page, ", {} seeds of each method.\n\n{HOW_TO_READ}", trained.seeds);
+    let mut figures = Vec::new();
+    for (group, outcomes) in &trained.groups {
+        let lines = line::lines(outcomes);
+        page += &section(out, *group, &lines, trained, references)?;
+        figures.extend(lines.into_iter().map(|line| (group.name(), line)));
+    }
+    page += &second::section(out, second)?;
+    page += &of_references(references);
+    put(&out.join("data"), "trained.csv", &line::csv(&figures)?)?;
+    put(&out.join("data"), "second.csv", &second::csv(second)?)?;
+    put(out, "report.md", &page)?;
+    Ok(out.join("report.md"))
+}
+
+fn section(
+    out: &Path,
+    group: Group,
+    lines: &[Line],
+    trained: &Trained,
+    references: &[(Scenario, Vec<Figures>)],
+) -> Result<String, Failure> {
+    let (title, text) = words(group);
+    let mut page = format!("## {title}\n\n{text}\n\n");
+    let with_base = |names: &[&str]| {
+        let base = trained.lines(Group::Claims);
+        let base = base.into_iter().filter(|line| names.contains(&line.name.as_str()));
+        base.chain(lines.iter().cloned()).collect::<Vec<_>>()
+    };
+    match group {
+        Group::Claims | Group::WorkConserving => {
+            let (letter, rule) = if group == Group::Claims { ("a", "A") } else { ("b", "B") };
+            if group == Group::Claims {
+                page += &source::table(lines);
+                page += "\n";
+            }
+            page += &line::table(lines, true);
+            page += &of_rules(references, letter);
+            let curve = format!("conflicts-rule-{letter}.svg");
+            put(out, &curve, &curves::training(&format!("Conflicts while learning, rule {rule}"), lines)?)?;
+            let cdf = format!("latency-rule-{letter}.svg");
+            put(out, &cdf, &curves::latency(&format!("Latency of trained agents, rule {rule}"), lines)?)?;
+            let network = format!("network-use-rule-{letter}.svg");
+            let of_network = |line: &Line| line.plain.network_utilisation;
+            put(
+                out,
+                &network,
+                &curves::bars("Used part of all CPU", "part of all CPU", lines, of_network, None)?,
+            )?;
+            let exploitation = format!("exploitation-rule-{letter}.svg");
+            let of_grants = |line: &Line| line.plain.exploitation;
+            let marks = Some([0.1, 0.9]);
+            put(
+                out,
+                &exploitation,
+                &curves::bars("Used part of the grants", "part of the grants", lines, of_grants, marks)?,
+            )?;
+            let _ = writeln!(page, "\n![Conflicts while learning]({curve})\n![Latency]({cdf})\n");
+            let _ = writeln!(
+                page,
+                "![Used part of all CPU]({network})\n![Used part of the grants]({exploitation})\n"
             );
         }
+        Group::Schedule => page += &line::table(&with_base(&["step", "madrl"]), false),
+        Group::Ablation => {
+            let all = with_base(&["step"]);
+            page += &line::table(&all, false);
+            let last = |line: &Line| line.last;
+            put(
+                out,
+                "ablation.svg",
+                &curves::bars(
+                    "Conflicts of the last 100 episodes",
+                    "conflicts in 100 episodes",
+                    &all,
+                    last,
+                    None,
+                )?,
+            )?;
+            page += "\n![Conflicts of the last 100 episodes](ablation.svg)\n\n";
+        }
+        Group::Messages => {
+            let mut all = with_base(&["step"]);
+            all.iter_mut().filter(|line| line.name == "step").for_each(|line| line.name = "4".to_owned());
+            all.sort_by_key(|line| line.name.parse::<u32>().unwrap_or(0));
+            page += &line::table(&all, false);
+            put(out, "messages.svg", &curves::sweep(&all)?)?;
+            page += "\n![Conflicts over the size of the message space](messages.svg)\n\n";
+        }
+        Group::Options | Group::OptionsWorkConserving => {
+            page += &line::table(lines, true);
+            let name = format!("{}.svg", group.name());
+            put(out, &name, &curves::training("Conflicts while learning", lines)?)?;
+            let _ = writeln!(page, "\n![Conflicts while learning]({name})\n");
+        }
     }
-    put(out, "report.md", "")?;
-    Ok(out.join("report.md"))
+    Ok(page)
+}
+
+const fn words(group: Group) -> (&'static str, &'static str) {
+    match group {
+        Group::Claims => (
+            "Rule A: the source document's three methods",
+            "Every claim counts; a conflict takes all claimants back to their shares. Each method has the exploration schedule \
+             that was *chosen* near the source document's first hundred episodes (step 0.95, madrl 0.98, predefined 0.99 to \
+             the power of the episode), so the column `first` is no evidence for or against a method.",
+        ),
+        Group::WorkConserving => (
+            "Rule B: the same",
+            "Only what is used counts; a conflict costs a claimant three quarters of its share for that step.",
+        ),
+        Group::Schedule => (
+            "Equal schedules",
+            "Rule A. The number behind a name is its exploration schedule; `step` has 0.95, `madrl` 0.98. At equal schedules \
+             the first hundred episodes are nearly equal: they tell of exploration, not of methods.",
+        ),
+        Group::Ablation => (
+            "Ablations",
+            "Rule A, schedule 0.95. `step` without its bottleneck, without messages (agents neither send nor hear), with uniform \
+             instead of prioritised replay; and madrl with nothing but the bottleneck added.",
+        ),
+        Group::Messages => ("Size of the message space", "Rule A, `step` with 2, 4, 8 and 16 messages."),
+        Group::Options => (
+            "Learners beyond the source document, rule A",
+            "All at the schedule 0.98, batch 64, an update every step, without messages but for dial, which cannot do without. \
+             Nothing was tuned.",
+        ),
+        Group::OptionsWorkConserving => ("The same under rule B", "As above."),
+    }
+}
+
+/// What does not learn, in the world of rule `letter` with present demand.
+fn of_rules(references: &[(Scenario, Vec<Figures>)], letter: &str) -> String {
+    let name = format!("rule-{letter}-delay-0");
+    let Some((_, figures)) = references.iter().find(|(scenario, _)| scenario.name == name) else {
+        return String::new();
+    };
+    let mut text = String::new();
+    for figures in figures.iter().filter(|figures| figures.arbiter || figures.policy != "demand-floor") {
+        text += &line::reference(figures);
+    }
+    text
+}
+
+fn of_references(references: &[(Scenario, Vec<Figures>)]) -> String {
+    let mut page =
+        "## Policies without learning\n\nBelow ± is the sample deviation over seeds.\n\n".to_owned();
+    for (scenario, figures) in references {
+        let _ = writeln!(page, "### {}\n", scenario.title);
+        let _ = writeln!(page, "| {} |\n|{}", table::HEAD.join(" | "), "---|".repeat(table::HEAD.len()));
+        for line in figures {
+            let _ = writeln!(page, "| {} |", table::cells(line).join(" | "));
+        }
+        let name = &scenario.name;
+        let _ = writeln!(page, "\n![Distribution of latency]({name}.svg)\n");
+        let _ = writeln!(page, "Figures: [CSV]({name}.csv), [JSON lines]({name}.jsonl)\n");
+    }
+    page
 }

@@ -130,7 +130,8 @@ class Agent:
         """
         masks = mask[np.newaxis] if mask is not None and mask.ndim == 1 else mask
         if observations.ndim == 1:
-            return self._native.act(observations[np.newaxis], masks)[0]
+            action: NDArray[np.int64] = self._native.act(observations[np.newaxis], masks)[0]
+            return action
         return self._native.act(observations, masks)
 
     def values(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ from safetensors.numpy import load_file, save_file
 import aivirt
 from aivirt.slices import Agent, BatchedSliceEnv, load_agents
 from aivirt.slices.agents import HIDDEN, WIDTH
+
+VECTORS = Path(__file__).resolve().parents[3] / "tests/vectors"
 
 State = dict[str, NDArray[np.float32]]
 
@@ -162,6 +167,37 @@ def test_observations_that_cannot_be_are_refused_by_their_rule(observations: NDA
         Agent.random(0, 4)
 
 
+def test_a_mask_keeps_levels_away(observations: NDArray[np.float32]) -> None:
+    agent = Agent.random(16, 4, seed=3)
+    values = agent.values(observations)
+    mask = np.array([True, False, True, False, True])
+    assert np.array_equal(agent.act(observations, mask)[:, 0], np.where(mask, values[:, :5], -np.inf).argmax(1))
+    each = np.random.default_rng(0).random((900, 5)) < 0.5
+    each[~each.any(axis=1), 0] = True
+    actions = agent.act(observations, each)
+    assert np.array_equal(actions[:, 0], np.where(each, values[:, :5], -np.inf).argmax(1))
+    assert np.array_equal(actions[:, 1], values[:, 5:].argmax(1)), "messages are not masked"
+    each[7] = False
+    for bad, rule in (
+        (each, r"mask\[7\] allows no level"),
+        (each[:5], "mask has 5 rows, the observations have 900"),
+        (mask.astype(np.int8), "mask must be an array of bool"),
+        (mask[:4], r"of shape \(any, 5\), not of bool of shape \(1, 4\)"),
+    ):
+        with pytest.raises(aivirt.InvalidArgumentError, match=rule):
+            agent.act(observations, bad)  # type: ignore[arg-type]
+
+
+def test_the_shared_vectors_come_out_to_the_last_bit() -> None:
+    agent = Agent.load(VECTORS / "agent.safetensors")
+    cases = json.loads((VECTORS / "agent.json").read_text())
+    rows = np.array([case["observation_bits"] for case in cases], np.uint32).view(np.float32)
+    assert agent.values(rows).view(np.uint32).tolist() == [case["value_bits"] for case in cases]
+    assert agent.act(rows).tolist() == [[case["level"], case["message"]] for case in cases]
+    within = agent.act(rows, np.array([True, True, True, False, False]))
+    assert within[:, 0].tolist() == [case["level_within_share"] for case in cases]
+
+
 def test_an_agent_that_hears_no_messages_acts_on_the_same_observations(observations: NDArray[np.float32]) -> None:
     deaf = Agent.random(8, 0, bottleneck=False)
     assert np.array_equal(deaf.act(observations), deaf.act(np.ascontiguousarray(observations[:, :8])))
@@ -188,3 +224,13 @@ def test_pytorch_and_rust_compute_the_same(tmp_path: Path, observations: NDArray
         with torch.no_grad():
             expected = network(torch.from_numpy(observations)).numpy()
         assert np.allclose(Agent.load(path).values(observations), expected, atol=1e-5)
+
+
+def test_the_training_example_trains(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    example = Path(__file__).resolve().parents[3] / "examples/train_torch.py"
+    arguments = ["--episodes", "2", "--envs", "4", "--evaluation", "2", "--out", str(tmp_path)]
+    told = subprocess.run([sys.executable, example, *arguments], check=True, capture_output=True, text=True).stdout
+    assert "trained" in told
+    agents = [Agent.load(tmp_path / f"slice_{index}.safetensors") for index in range(3)]
+    assert {agent.features for agent in agents} == {16}

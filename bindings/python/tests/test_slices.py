@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,25 @@ def test_a_batch_does_to_the_last_bit_what_single_environments_do(name: str) -> 
         assert batch.total_conflicts == batch.conflicts.sum()
         assert batch.trimmed_claims == sum(result.trimmed_claims for result in results)
     assert steps == batch.episode_steps
+
+
+@pytest.mark.parametrize("name", ["claims", "work-conserving", "arbiter", "late"])
+def test_the_golden_episode_is_that_of_rust_to_the_last_bit(name: str) -> None:
+    golden = json.loads((Path(__file__).resolve().parents[3] / "tests/vectors/slice-episode.json").read_text())
+    config = {
+        "claims": EnvConfig(),
+        "work-conserving": EnvConfig(rule="work-conserving"),
+        "arbiter": EnvConfig(rule="work-conserving", arbiter=True),
+        "late": EnvConfig(arrivals_delay_steps=2),
+    }[name]
+    env, episode = SliceEnv(config, golden["seed"]), golden["episodes"][name]
+    for step, (conflict, trimmed, rewards, latencies) in enumerate(episode["steps"]):
+        actions = [((3 * step + 2 * slice) % slices.LEVELS, (step + slice) % env.messages) for slice in range(3)]
+        result = env.step(np.array(actions))
+        assert (result.conflict, result.trimmed_claims) == (conflict, trimmed)
+        assert np.array(result.rewards).view(np.uint64).tolist() == rewards
+        assert env.outcomes().latency_ms.view(np.uint64).tolist() == latencies
+    assert result.done and result.observations.view(np.uint32).tolist() == episode["observation_bits"]
 
 
 def test_equal_seeds_give_equal_worlds_and_others_do_not() -> None:

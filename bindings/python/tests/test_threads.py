@@ -70,7 +70,8 @@ def test_a_signal_handler_ends_a_wait(sim_board: SimBoard) -> None:
             slow = client.create_partition(1, memory_mib=64)
             slow.deploy(sim_board.kernel, cmdline="sim.guest=stubborn")
             assert events.wait(10) and events.wait(10)
-            for wait in (lambda: slow.shutdown(timeout_ms=20_000), lambda: events.wait(20)):
+            waits: list[Callable[[], object]] = [lambda: slow.shutdown(timeout_ms=20_000), lambda: events.wait(20)]
+            for wait in waits:
                 begin = time.monotonic()
                 signal.setitimer(signal.ITIMER_REAL, 0.1)
                 with pytest.raises(Alarm):

@@ -136,15 +136,29 @@ impl Stateful for Given {
     }
 }
 
-/// Index of the greatest value; the first of equal ones.
-fn greatest(values: &[f32]) -> i64 {
-    let mut best = 0;
-    for (index, value) in values.iter().enumerate() {
-        if *value > values[best] {
-            best = index;
-        }
+/// Index of the greatest value that is allowed; the first of equal ones.
+fn greatest(values: &[f32], allowed: impl Fn(usize) -> bool) -> Option<usize> {
+    let allowed = values.iter().enumerate().filter(|(index, _)| allowed(*index));
+    let greater = |best: (usize, f32), (index, value): (usize, &f32)| {
+        if *value > best.1 { (index, *value) } else { best }
+    };
+    let mut allowed = allowed;
+    let (first, value) = allowed.next()?;
+    Some(allowed.fold((first, *value), greater).0)
+}
+
+/// Which levels are allowed in each row; one row is for all.
+fn mask<'py>(array: &Bound<'py, PyAny>, rows: usize) -> PyResult<PyReadonlyArray2<'py, bool>> {
+    let masks: PyReadonlyArray2<'py, bool> = arrays::readable("mask", array, &[None, Some(LEVELS)])?;
+    let count = masks.shape()[0];
+    if count != 1 && count != rows {
+        return Err(invalid(array.py(), &format!("mask has {count} rows, the observations have {rows}")));
     }
-    i64::try_from(best).unwrap_or(i64::MAX)
+    let nothing = masks.as_slice()?.chunks_exact(LEVELS).position(|row| !row.contains(&true));
+    match nothing {
+        None => Ok(masks),
+        Some(row) => Err(invalid(array.py(), &format!("mask[{row}] allows no level"))),
+    }
 }
 
 #[pymethods]
@@ -212,20 +226,26 @@ impl Agent {
         Ok(told)
     }
 
-    /// Level and message of the greatest values for each row.
+    /// Level and message of the greatest values for each row; of the levels those that `masks` allows.
     fn act<'py>(
         &self,
         py: Python<'py>,
         observations: &Bound<'py, PyAny>,
+        masks: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyArray2<i64>>> {
         let rows = self.check(observations)?;
         let (count, features, rows) = (rows.shape()[0], rows.shape()[1], rows.as_slice()?);
+        let masks = masks.map(|masks| mask(masks, count)).transpose()?;
+        let masks = masks.as_ref().map(|masks| masks.as_slice()).transpose()?;
         let mut actions = vec![0; 2 * count];
+        let index = |found: Option<usize>| found.and_then(|index| i64::try_from(index).ok()).unwrap_or(0);
         py.detach(|| {
             self.pass(rows, features, &mut |row, values| {
                 let (levels, messages) = values.split_at(LEVELS);
-                actions[2 * row] = greatest(levels);
-                actions[2 * row + 1] = greatest(messages);
+                let mask =
+                    masks.map(|masks| if masks.len() == LEVELS { masks } else { &masks[row * LEVELS..] });
+                actions[2 * row] = index(greatest(levels, |level| mask.is_none_or(|mask| mask[level])));
+                actions[2 * row + 1] = index(greatest(messages, |_| true));
             });
         });
         PyArray1::from_vec(py, actions).reshape([count, 2])

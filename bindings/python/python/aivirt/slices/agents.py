@@ -114,12 +114,13 @@ class Agent:
 
         return {name: torch.from_numpy(array) for name, array in self.state_dict().items()}
 
-    def act(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+    def act(self, observations: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
         """Level and message of the greatest values; message 0 if it says nothing. Without the interpreter's lock.
 
         Args:
             observations: shape ``(rows, features)`` or ``(features,)``. More features than the agent needs are fine: the
                 first ones count, so that agents that hear no messages act on the same observations.
+            mask: which levels are allowed: for all rows, shape ``(5,)``, or for each, shape ``(rows, 5)``.
 
         Returns:
             Shape ``(rows, 2)`` or ``(2,)``.
@@ -127,9 +128,11 @@ class Agent:
         Raises:
             InvalidArgumentError: shape or type are wrong, or a number is not finite; the message names it.
         """
+        masks = mask[np.newaxis] if mask is not None and mask.ndim == 1 else mask
         if observations.ndim == 1:
-            return self._native.act(observations[np.newaxis])[0]
-        return self._native.act(observations)
+            action: NDArray[np.int64] = self._native.act(observations[np.newaxis], masks)[0]
+            return action
+        return self._native.act(observations, masks)
 
     def values(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """The values of all levels, then of all messages. Shape ``(rows, 5 + messages)``; see :meth:`act`."""

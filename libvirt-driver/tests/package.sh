@@ -27,9 +27,10 @@ in_root dpkg-query -W -f '${Status}\n' libvirt-daemon-driver-vman
 
 part virsh
 mkdir -p "$root/run/vman" "$root/run/libvirt"
-in_root /tmp/vmand --device sim --image-store /tmp/images 2>"$work/vmand.log" &
+# Started without a function, so that $! is the daemon itself.
+chroot "$root" /tmp/vmand --device sim --image-store /tmp/images >/dev/null 2>"$work/vmand.log" &
 pids="$pids $!"
-in_root virtvmand 2>"$work/virtvmand.log" &
+chroot "$root" /usr/sbin/virtvmand >/dev/null 2>"$work/virtvmand.log" &
 daemon=$!
 pids="$pids $daemon"
 tries=0

@@ -136,6 +136,15 @@ virVMANMonitorReport(virVMANMonitor *mon,
 }
 
 
+static vman_client *
+virVMANMonitorTakeIdle(virVMANMonitor *mon)
+{
+    VIR_LOCK_GUARD lock = virObjectLockGuard(mon);
+
+    return mon->nidle > 0 ? mon->idle[--mon->nidle] : NULL;
+}
+
+
 /**
  * virVMANMonitorAcquire:
  * @mon: connections to vmand
@@ -145,17 +154,16 @@ virVMANMonitorReport(virVMANMonitor *mon,
 vman_client *
 virVMANMonitorAcquire(virVMANMonitor *mon)
 {
-    vman_client *client = NULL;
+    vman_client *client;
     vman_error *error = NULL;
     vman_status status;
 
-    VIR_WITH_OBJECT_LOCK_GUARD(mon) {
-        if (mon->nidle > 0)
-            client = mon->idle[--mon->nidle];
+    /* Those of a vmand that is gone are dropped before anything is sent. */
+    while ((client = virVMANMonitorTakeIdle(mon))) {
+        if (vman_client_is_idle(client))
+            return client;
+        vman_client_free(client);
     }
-
-    if (client)
-        return client;
 
     status = vman_client_connect(mon->socket, mon->timeout_ms, &client, &error);
     if (status != VMAN_STATUS_OK) {

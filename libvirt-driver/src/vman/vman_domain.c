@@ -61,6 +61,7 @@ static virDomainXMLPrivateDataCallbacks virVMANDriverPrivateDataCallbacks = {
 
 
 static virDomainDefParserConfig virVMANDriverDomainDefParserConfig = {
+    .devicesPostParseCallback = virVMANDeviceDefPostParse,
     .domainValidateCallback = virVMANDomainDefValidate,
     .deviceValidateCallback = virVMANDeviceDefValidate,
     /* Devices that are ignored anyway need not be understood. */

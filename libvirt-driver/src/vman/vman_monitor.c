@@ -42,6 +42,7 @@ struct _virVMANMonitor {
     unsigned int timeout_ms;
     vman_client *idle[VMAN_MONITOR_IDLE_MAX];
     size_t nidle;
+    virTristateBool remote;         /* whether vmand cannot read our files */
 };
 
 static virClass *virVMANMonitorClass;
@@ -95,7 +96,7 @@ virVMANMonitorGetSocket(virVMANMonitor *mon)
 }
 
 
-/* Forgets the connections to a vmand that is gone. */
+/* Forgets what belongs to a vmand that is gone. */
 void
 virVMANMonitorDropIdle(virVMANMonitor *mon)
 {
@@ -103,6 +104,7 @@ virVMANMonitorDropIdle(virVMANMonitor *mon)
 
     while (mon->nidle > 0)
         vman_client_free(mon->idle[--mon->nidle]);
+    mon->remote = VIR_TRISTATE_BOOL_ABSENT;
 }
 
 
@@ -361,6 +363,13 @@ virVMANMonitorPathsAreRemote(virVMANMonitor *mon,
     vman_client *client;
     vman_status status;
 
+    VIR_WITH_OBJECT_LOCK_GUARD(mon) {
+        if (mon->remote != VIR_TRISTATE_BOOL_ABSENT) {
+            *remote = mon->remote == VIR_TRISTATE_BOOL_YES;
+            return 0;
+        }
+    }
+
     if (!(client = virVMANMonitorAcquire(mon)))
         return -1;
 
@@ -370,6 +379,9 @@ virVMANMonitorPathsAreRemote(virVMANMonitor *mon,
         return virVMANMonitorReport(mon, status, error);
 
     *remote = daemon.paths_remote;
+    VIR_WITH_OBJECT_LOCK_GUARD(mon) {
+        mon->remote = virTristateBoolFromBool(*remote);
+    }
     return 0;
 }
 

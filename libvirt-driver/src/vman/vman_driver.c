@@ -54,7 +54,7 @@ vmanStateCleanup(void)
     if (!driver)
         return -1;
 
-    virVMANEventsFree(driver->events);
+    g_clear_pointer(&driver->events, virVMANEventsFree);
     virThreadPoolFree(driver->workers);
     virObjectUnref(driver->domains);
     virObjectUnref(driver->xmlopt);

@@ -17,7 +17,7 @@ fn generated() -> String {
 }
 
 /// Every module with something exported.
-const MODULES: [&str; 12] = [
+const MODULES: [&str; 13] = [
     "version",
     "status",
     "error",
@@ -27,6 +27,7 @@ const MODULES: [&str; 12] = [
     "partition",
     "query",
     "console",
+    "attach",
     "image",
     "event",
     "plan",

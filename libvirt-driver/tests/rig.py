@@ -112,9 +112,12 @@ class Rig:
         return self
 
     def stop(self):
-        for program in (self.virtvmand, self.vmand, self.board):
-            if program.process is not None:
-                program.stop(signal.SIGKILL if program is self.board else signal.SIGTERM)
+        try:
+            for program in (self.virtvmand, self.vmand):
+                if program.process is not None:
+                    program.stop()
+        finally:
+            self.abandon()
 
     def __enter__(self):
         try:

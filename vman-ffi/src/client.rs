@@ -158,6 +158,20 @@ fn request_line(text: &str) -> Result<Vec<u8>, Failure> {
     Ok([text.as_bytes(), b"\n"].concat())
 }
 
+/// Whether the connection stands and nothing has come that was not asked for; never waits. A program that keeps
+/// connections for later finds out with this which of them are of no use any more. False for NULL.
+///
+/// # Safety
+/// `client` is NULL or a handle that is not freed yet.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vman_client_is_idle(client: *const vman_client) -> bool {
+    guard_value(false, || {
+        // SAFETY: promised by the caller.
+        unsafe { client.as_ref() }
+            .is_some_and(|client| client.client.lock().unwrap_or_else(PoisonError::into_inner).is_idle())
+    })
+}
+
 /// Closes the connection and frees the handle; NULL is fine.
 ///
 /// # Safety

@@ -11,6 +11,7 @@
 //! | [`partition`] | create, deploy, destroy, reboot, shutdown, suspend, restore |
 //! | [`query`] | host, CPUs, partitions, counters |
 //! | [`console`] | what a partition printed, what is typed |
+//! | [`attach`] | an attached console behind a descriptor for poll(2) |
 //! | [`image`] | uploads, the check of a kernel's header |
 //! | [`plan`] | the planner as a pure function |
 //! | [`agent`] | trained slice agents (feature `agent`) |
@@ -31,6 +32,7 @@ mod sized;
 pub mod agent;
 #[cfg(feature = "agent")]
 pub mod arbiter;
+pub mod attach;
 pub mod check;
 pub mod client;
 pub mod console;

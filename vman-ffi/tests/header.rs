@@ -17,7 +17,7 @@ fn generated() -> String {
 }
 
 /// Every module with something exported.
-const MODULES: [&str; 14] = [
+const MODULES: [&str; 15] = [
     "version",
     "status",
     "error",
@@ -27,6 +27,7 @@ const MODULES: [&str; 14] = [
     "partition",
     "query",
     "console",
+    "attach",
     "image",
     "event",
     "plan",

@@ -59,6 +59,11 @@
 #define VMAN_CONSOLE_MAX (512 * 1024)
 
 /**
+ * As a position: what the partition prints from now on.
+ */
+#define VMAN_CONSOLE_NOW UINT64_MAX
+
+/**
  * In `flags` of vman_request: it shares the CPUs that `shared` names.
  */
 #define VMAN_REQUEST_SHARED 2
@@ -305,6 +310,13 @@ typedef struct vman_arbiter vman_arbiter;
  * descriptor is closed on exec; after fork the child must not use the handle.
  */
 typedef struct vman_client vman_client;
+
+/**
+ * A partition's console as it is printed, on a connection of its own. Several threads may use it. Only
+ * `vman_console_free` needs that nobody else uses it. The descriptor is closed on exec; after fork the child must not
+ * use the handle.
+ */
+typedef struct vman_console vman_console;
 
 /**
  * Why a call failed. It does not change and may be read by several threads.
@@ -941,6 +953,15 @@ enum vman_status vman_client_call(const struct vman_client *client,
                                   struct vman_error **error);
 
 /**
+ * Whether the connection stands and nothing has come that was not asked for; never waits. A program that keeps
+ * connections for later finds out with this which of them are of no use any more. False for NULL.
+ *
+ * # Safety
+ * `client` is NULL or a handle that is not freed yet.
+ */
+bool vman_client_is_idle(const struct vman_client *client);
+
+/**
  * Closes the connection and frees the handle; NULL is fine.
  *
  * # Safety
@@ -1239,6 +1260,73 @@ enum vman_status vman_console_write(const struct vman_client *client,
                                     const uint8_t *data,
                                     size_t length,
                                     struct vman_error **error);
+
+/**
+ * Attaches to a partition's console at the socket `path`, NULL for `/run/vman/vmand.sock`. What the partition
+ * printed from `position` on follows, counted over everything that it ever printed; VMAN_CONSOLE_NOW begins with
+ * what comes next. Waits at most `timeout_ms` milliseconds for vmand, 0 for ever. Any number of programs may attach
+ * to one console.
+ *
+ * Fails with VMAN_STATUS_NOT_FOUND, VMAN_STATUS_PERMISSION_DENIED.
+ *
+ * # Safety
+ * `path` is NULL or a NUL-terminated text, `console` a valid place for the handle, `error` NULL or a valid place for
+ * a pointer.
+ */
+enum vman_status vman_console_attach(const char *path,
+                                     uint32_t id,
+                                     uint64_t position,
+                                     uint32_t timeout_ms,
+                                     struct vman_console **console,
+                                     struct vman_error **error);
+
+/**
+ * The console's descriptor, for poll(2) with POLLIN; only poll it. -1 for NULL. It is valid until
+ * `vman_console_free`.
+ *
+ * # Safety
+ * `console` is NULL or a handle that is not freed yet.
+ */
+int vman_console_fd(const struct vman_console *console);
+
+/**
+ * What has come, at most `capacity` bytes to `buffer`; `length` of `*span` is 0 if nothing has. Never waits. One
+ * wake-up of the descriptor may stand for much, so call this until it gives nothing before polling again.
+ *
+ * Fails with VMAN_STATUS_NOT_FOUND when the partition is gone, VMAN_STATUS_DISCONNECTED when vmand is, and with what
+ * vmand says about input that could not be typed; after the latter the console goes on.
+ *
+ * # Safety
+ * `console` is a handle that is not freed yet, `buffer` valid for `capacity` bytes, `span` a structure with its size,
+ * `error` NULL or a valid place for a pointer.
+ */
+enum vman_status vman_console_next(const struct vman_console *console,
+                                   uint8_t *buffer,
+                                   size_t capacity,
+                                   struct vman_console_span *span,
+                                   struct vman_error **error);
+
+/**
+ * Types `length` bytes, at most VMAN_CONSOLE_MAX. Whether the partition took them is told by `vman_console_next`.
+ *
+ * Fails with VMAN_STATUS_DISCONNECTED.
+ *
+ * # Safety
+ * `console` is a handle that is not freed yet, `data` valid for `length` bytes, `error` NULL or a valid place for a
+ * pointer.
+ */
+enum vman_status vman_console_send(const struct vman_console *console,
+                                   const uint8_t *data,
+                                   size_t length,
+                                   struct vman_error **error);
+
+/**
+ * Detaches and frees the handle; NULL is fine.
+ *
+ * # Safety
+ * `console` is NULL or a handle that is not freed yet and that no other thread uses.
+ */
+void vman_console_free(struct vman_console *console);
 
 /**
  * Brings a regular file of the caller's machine into vmand's store, unless it is there already, and gives the

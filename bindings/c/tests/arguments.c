@@ -46,6 +46,8 @@ static void handles(void)
     REFUSED(BAD, "stats", vman_stats_find(NULL, "starts", &(uint64_t){ 0 }, &error));
     REFUSED(BAD, "stats", vman_stats_get(NULL, 0, &(const char *){ NULL }, &(uint64_t){ 0 }, &error));
     REFUSED(BAD, "events", vman_events_next(NULL, &(vman_event){ .size = sizeof(vman_event) }, &error));
+    REFUSED(BAD, "console", vman_console_next(NULL, &byte, 1, &span, &error));
+    REFUSED(BAD, "console", vman_console_send(NULL, &byte, 1, &error));
     CHECK(partitions == NULL && stats == NULL && text == NULL && id == 0);
 }
 
@@ -56,6 +58,7 @@ static void outputs(void)
 
     REFUSED(BAD, "client", vman_client_connect("/nowhere", 1, NULL, &error));
     REFUSED(BAD, "events", vman_events_open("/nowhere", 1, NULL, &error));
+    REFUSED(BAD, "console", vman_console_attach("/nowhere", 1, 0, 1, NULL, &error));
     REFUSED(BAD, "reply_json", vman_client_call(client, "{}", NULL, &error));
     REFUSED(BAD, "id", vman_partition_create(client, &create, NULL, &error));
     REFUSED(BAD, "daemon", vman_daemon_query(client, NULL, &error));

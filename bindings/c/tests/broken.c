@@ -36,6 +36,7 @@ static void closing(const char *path)
         REFUSED(VMAN_STATUS_DISCONNECTED, "", vman_partition_suspend(client, 1, &error));
         DONE(vman_client_reconnect(client, &error));
         REFUSED(VMAN_STATUS_DISCONNECTED, "", vman_client_call(client, "{}", &reply, &error));
+        CHECK(!vman_client_is_idle(client));
         DONE(vman_client_reconnect(client, &error));
     }
     CHECK(reply == NULL);

@@ -142,6 +142,56 @@ static void console(uint32_t id)
             vman_console_read(client, 9999, 0, buffer, sizeof(buffer), &span, &error));
 }
 
+/* Reads on until `text` was printed. */
+static void printed(vman_console *terminal, uint8_t *buffer, size_t capacity, const char *text)
+{
+    struct pollfd ready = { .fd = vman_console_fd(terminal), .events = POLLIN };
+    char all[16384] = "";
+    size_t length = 0;
+
+    for (;;) {
+        vman_console_span span = { .size = sizeof(span) };
+
+        if (strstr(all, text)) {
+            return;
+        }
+        DONE(vman_console_next(terminal, buffer, capacity, &span, &error));
+        CHECK(span.length <= capacity && length + span.length < sizeof(all));
+        memcpy(all + length, buffer, span.length);
+        length += span.length;
+        all[length] = '\0';
+        if (span.length == 0) {
+            CHECK(poll(&ready, 1, 10000) == 1);
+        }
+    }
+}
+
+/* Two terminals on one console: both see all, both type. */
+static void terminals(const char *path, uint32_t id)
+{
+    vman_console *first = NULL;
+    vman_console *second = NULL;
+    vman_console_span span = { .size = sizeof(span) };
+    uint8_t buffer[64];
+
+    DONE(vman_console_attach(path, id, 0, 60000, &first, &error));
+    DONE(vman_console_attach(path, id, VMAN_CONSOLE_NOW, 60000, &second, &error));
+    CHECK(vman_console_fd(first) >= 0 && vman_console_fd(second) != vman_console_fd(first));
+    DONE(vman_console_send(second, (const uint8_t *)"first words\n", 12, &error));
+    printed(first, buffer, 1, "first words");
+    printed(second, buffer, sizeof(buffer), "first words");
+    REFUSED(VMAN_STATUS_INVALID_ARGUMENT, "buffer", vman_console_next(first, NULL, 1, &span, &error));
+    REFUSED(VMAN_STATUS_INVALID_ARGUMENT, "buffer", vman_console_next(first, buffer, 0, &span, &error));
+    REFUSED(VMAN_STATUS_INVALID_ARGUMENT, "data", vman_console_send(first, NULL, 1, &error));
+    REFUSED(VMAN_STATUS_INVALID_ARGUMENT, "length",
+            vman_console_send(first, buffer, VMAN_CONSOLE_MAX + 1, &error));
+    span.size = 8;
+    REFUSED(VMAN_STATUS_INVALID_ARGUMENT, "size", vman_console_next(first, buffer, 1, &span, &error));
+    REFUSED(VMAN_STATUS_NOT_FOUND, "9999", vman_console_attach(path, 9999, 0, 60000, &first, &error));
+    vman_console_free(first);
+    vman_console_free(second);
+}
+
 static void images(const char *kernel)
 {
     char *reference = NULL;
@@ -233,6 +283,7 @@ int main(int argc, char **argv)
     life(id, argv[2]);
     stats(id);
     console(id);
+    terminals(argv[1], id);
     json(id);
     DONE(vman_partition_shutdown(client, id, VMAN_SHUTDOWN_MODE_FORCED, 30000, &error));
     DONE(vman_partition_destroy(client, id, &error));
@@ -241,6 +292,7 @@ int main(int argc, char **argv)
             &(vman_partition){ .size = sizeof(vman_partition) }, &error));
     heard(id);
     images(argv[2]);
+    CHECK(vman_client_is_idle(client));
     DONE(vman_client_reconnect(client, &error));
     board();
     vman_events_free(events);

@@ -136,8 +136,10 @@ static void nothing_to_free(void)
     vman_partitions_free(NULL);
     vman_stats_free(NULL);
     vman_events_free(NULL);
+    vman_console_free(NULL);
     CHECK(vman_error_message(NULL) == NULL && vman_error_status(NULL) == VMAN_STATUS_OK);
     CHECK(vman_partitions_count(NULL) == 0 && vman_stats_count(NULL) == 0 && vman_events_fd(NULL) == -1);
+    CHECK(vman_console_fd(NULL) == -1 && !vman_client_is_idle(NULL));
 }
 
 int main(void)

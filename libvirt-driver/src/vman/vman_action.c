@@ -49,6 +49,12 @@ virVMANActionRunLocked(virVMANDriver *driver,
     virDomainState state = virDomainObjGetState(vm, NULL);
 
     switch (type) {
+    case VIR_VMAN_ACTION_DESTROY:
+        if (!virDomainObjIsActive(vm))
+            return 0;
+        return virVMANDomainDestroy(driver, vm, VIR_DOMAIN_SHUTOFF_DESTROYED,
+                                    VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+
     case VIR_VMAN_ACTION_RELEASE:
         if (!virDomainObjIsActive(vm))
             virVMANReserveReleaseStopped(driver, vm);
@@ -95,7 +101,12 @@ virVMANActionRun(void *jobdata,
     virDomainObj *vm = action->vm;
 
     virObjectLock(vm);
-    if (virDomainObjBeginJob(vm, VIR_JOB_MODIFY) == 0) {
+    VIR_DEBUG("action %d on domain '%s'", action->type, vm->def->name);
+    if (vm->removing) {
+        /* Nobody else reaches it any more: no job is to be had nor needed. */
+        if (action->type == VIR_VMAN_ACTION_RELEASE)
+            virVMANReserveReleaseStopped(driver, vm);
+    } else if (virDomainObjBeginJob(vm, VIR_JOB_MODIFY) == 0) {
         VIR_VMAN_DOMAIN_PRIVATE(vm)->busy = true;
         if (virVMANActionRunLocked(driver, vm, action->type) < 0) {
             VIR_ERROR(_("Action %d on domain '%s' failed: %s"),

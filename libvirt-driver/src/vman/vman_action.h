@@ -22,6 +22,7 @@
 
 /* Carried out by workers, since they need vmand and wait for jobs. */
 typedef enum {
+    VIR_VMAN_ACTION_DESTROY,        /* the connection of an autodestroy domain is gone */
     VIR_VMAN_ACTION_RELEASE,        /* the partition of a stopped domain */
     VIR_VMAN_ACTION_START_AGAIN,    /* <on_poweroff>restart */
     VIR_VMAN_ACTION_SHUTDOWN,       /* <on_reboot>destroy */

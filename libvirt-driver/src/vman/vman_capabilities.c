@@ -39,7 +39,7 @@ virVMANCapabilitiesMakeNUMA(const vman_host *host)
     virCapsHostNUMA *numa = virCapabilitiesHostNUMANew();
     virCapsHostNUMACellCPU *cpus = g_new0(virCapsHostNUMACellCPU,
                                           host->cores_total);
-    unsigned int i;
+    size_t i;
 
     for (i = 0; i < host->cores_total; i++) {
         cpus[i].id = i;

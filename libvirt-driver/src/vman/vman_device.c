@@ -127,6 +127,23 @@ virVMANDeviceGetElement(const virDomainDeviceDef *dev)
 }
 
 
+/* The parser asks for a model of the graphics card that <graphics> implies; it
+ * is ignored as the rest of it. */
+int
+virVMANDeviceDefPostParse(virDomainDeviceDef *dev,
+                          const virDomainDef *def G_GNUC_UNUSED,
+                          unsigned int parseFlags G_GNUC_UNUSED,
+                          void *opaque G_GNUC_UNUSED,
+                          void *parseOpaque G_GNUC_UNUSED)
+{
+    if (dev->type == VIR_DOMAIN_DEVICE_VIDEO &&
+        dev->data.video->type == VIR_DOMAIN_VIDEO_TYPE_DEFAULT)
+        dev->data.video->type = VIR_DOMAIN_VIDEO_TYPE_VIRTIO;
+
+    return 0;
+}
+
+
 int
 virVMANDeviceDefValidate(const virDomainDeviceDef *dev,
                          const virDomainDef *def,

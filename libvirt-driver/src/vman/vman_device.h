@@ -21,6 +21,13 @@
 #include "vman_conf.h"
 
 int
+virVMANDeviceDefPostParse(virDomainDeviceDef *dev,
+                          const virDomainDef *def,
+                          unsigned int parseFlags,
+                          void *opaque,
+                          void *parseOpaque);
+
+int
 virVMANDeviceDefValidate(const virDomainDeviceDef *dev,
                          const virDomainDef *def,
                          void *opaque,

@@ -60,23 +60,8 @@ static virDomainXMLPrivateDataCallbacks virVMANDriverPrivateDataCallbacks = {
 };
 
 
-/* A domain without <arch> is one of the board's architecture; the parser's
- * own default is that of the machine that the driver runs on. */
-static int
-virVMANDomainDefPostParseBasic(virDomainDef *def,
-                               void *opaque)
-{
-    virVMANDriver *driver = opaque;
-
-    if (def->os.arch == VIR_ARCH_NONE)
-        def->os.arch = virVMANBoardGetArch(driver->board);
-
-    return 0;
-}
-
-
 static virDomainDefParserConfig virVMANDriverDomainDefParserConfig = {
-    .domainPostParseBasicCallback = virVMANDomainDefPostParseBasic,
+    .devicesPostParseCallback = virVMANDeviceDefPostParse,
     .domainValidateCallback = virVMANDomainDefValidate,
     .deviceValidateCallback = virVMANDeviceDefValidate,
     /* Devices that are ignored anyway need not be understood. */
@@ -92,6 +77,7 @@ virVMANDomainXMLOptionNew(virVMANDriver *driver)
     virDomainXMLOption *xmlopt;
 
     virVMANDriverDomainDefParserConfig.priv = driver;
+    virVMANDriverDomainDefParserConfig.defArch = virVMANBoardGetArch(driver->board);
     xmlopt = virDomainXMLOptionNew(&virVMANDriverDomainDefParserConfig,
                                    &virVMANDriverPrivateDataCallbacks,
                                    &virVMANDriverNamespace,

@@ -54,7 +54,7 @@ vmanStateCleanup(void)
     if (!driver)
         return -1;
 
-    virVMANEventsFree(driver->events);
+    g_clear_pointer(&driver->events, virVMANEventsFree);
     virThreadPoolFree(driver->workers);
     virObjectUnref(driver->domains);
     virObjectUnref(driver->xmlopt);
@@ -566,6 +566,10 @@ static virHypervisorDriver vmanHypervisorDriver = {
     .domainGetVcpusFlags = vmanDomainGetVcpusFlags, /* 9.0.0 */
     .domainGetMaxVcpus = vmanDomainGetMaxVcpus, /* 9.0.0 */
     .domainGetVcpuPinInfo = vmanDomainGetVcpuPinInfo, /* 9.0.0 */
+    .domainGetJobInfo = vmanDomainGetJobInfo, /* 9.0.0 */
+    .domainGetJobStats = vmanDomainGetJobStats, /* 9.0.0 */
+    .domainSnapshotNum = vmanDomainSnapshotNum, /* 9.0.0 */
+    .domainListAllSnapshots = vmanDomainListAllSnapshots, /* 9.0.0 */
     .domainIsActive = vmanDomainIsActive, /* 9.0.0 */
     .domainIsPersistent = vmanDomainIsPersistent, /* 9.0.0 */
     .domainIsUpdated = vmanDomainIsUpdated, /* 9.0.0 */

@@ -23,6 +23,7 @@
 #include "virclosecallbacks.h"
 #include "virerror.h"
 #include "virlog.h"
+#include "vman_action.h"
 #include "vman_domain.h"
 #include "vman_driver_lifecycle.h"
 #include "vman_event.h"
@@ -267,22 +268,14 @@ vmanDomainUndefine(virDomainPtr dom)
 }
 
 
-/* The connection that started the domain is gone. */
+/* The connection that started the domain is gone. Its end is seen by the
+ * daemon's main loop, which must not wait for the board. */
 static void
 virVMANDriverAutoDestroy(virDomainObj *vm,
                          virConnectPtr conn G_GNUC_UNUSED)
 {
-    virVMANDriver *driver = VIR_VMAN_DOMAIN_PRIVATE(vm)->driver;
-
-    if (virVMANDomainBeginJob(vm, VIR_JOB_DESTROY) < 0)
-        return;
-
-    if (virDomainObjIsActive(vm))
-        ignore_value(virVMANDomainDestroy(driver, vm,
-                                          VIR_DOMAIN_SHUTOFF_DESTROYED,
-                                          VIR_DOMAIN_EVENT_STOPPED_DESTROYED));
-
-    virVMANDomainEndJob(vm);
+    virVMANActionQueue(VIR_VMAN_DOMAIN_PRIVATE(vm)->driver, vm,
+                       VIR_VMAN_ACTION_DESTROY);
 }
 
 
@@ -688,7 +681,7 @@ vmanDomainOpenConsole(virDomainPtr dom,
         goto cleanup;
 
     if (!virVMANDriverIsConsole(vm->def, dev_name)) {
-        virReportError(VIR_ERR_INTERNAL_ERROR,
+        virReportError(VIR_ERR_INVALID_ARG,
                        _("cannot find console device '%s'"),
                        dev_name ? dev_name : _("default"));
         goto cleanup;

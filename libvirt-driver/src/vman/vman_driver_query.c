@@ -20,6 +20,7 @@
 
 #include "datatypes.h"
 #include "viraccessapicheck.h"
+#include "virdomainsnapshotobjlist.h"
 #include "virerror.h"
 #include "virlog.h"
 #include "virtypedparam.h"
@@ -465,6 +466,103 @@ vmanDomainIsUpdated(virDomainPtr dom)
 
     if (virDomainIsUpdatedEnsureACL(dom->conn, vm->def) == 0)
         ret = vm->updated;
+
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+/* No operation of the driver goes on behind a client's back. */
+int
+vmanDomainGetJobInfo(virDomainPtr dom,
+                     virDomainJobInfoPtr info)
+{
+    virDomainObj *vm;
+    int ret = -1;
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    if (virDomainGetJobInfoEnsureACL(dom->conn, vm->def) == 0 &&
+        virDomainObjCheckActive(vm) == 0) {
+        memset(info, 0, sizeof(*info));
+        info->type = VIR_DOMAIN_JOB_NONE;
+        ret = 0;
+    }
+
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+int
+vmanDomainGetJobStats(virDomainPtr dom,
+                      int *type,
+                      virTypedParameterPtr *params,
+                      int *nparams,
+                      unsigned int flags)
+{
+    virDomainObj *vm;
+    int ret = -1;
+
+    virCheckFlags(VIR_DOMAIN_JOB_STATS_COMPLETED |
+                  VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED, -1);
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    if (virDomainGetJobStatsEnsureACL(dom->conn, vm->def) == 0 &&
+        virDomainObjCheckActive(vm) == 0) {
+        *type = VIR_DOMAIN_JOB_NONE;
+        *params = NULL;
+        *nparams = 0;
+        ret = 0;
+    }
+
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+/* There are none: tools ask before they undefine a domain. */
+int
+vmanDomainSnapshotNum(virDomainPtr dom,
+                      unsigned int flags)
+{
+    virDomainObj *vm;
+    int ret;
+
+    virCheckFlags(VIR_DOMAIN_SNAPSHOT_LIST_ROOTS |
+                  VIR_DOMAIN_SNAPSHOT_FILTERS_ALL, -1);
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    ret = virDomainSnapshotNumEnsureACL(dom->conn, vm->def);
+
+    virDomainObjEndAPI(&vm);
+    return ret;
+}
+
+
+int
+vmanDomainListAllSnapshots(virDomainPtr dom,
+                           virDomainSnapshotPtr **snaps,
+                           unsigned int flags)
+{
+    virDomainObj *vm;
+    int ret;
+
+    virCheckFlags(VIR_DOMAIN_SNAPSHOT_LIST_ROOTS |
+                  VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL |
+                  VIR_DOMAIN_SNAPSHOT_FILTERS_ALL, -1);
+
+    if (!(vm = virVMANDomainObjFromDomain(dom)))
+        return -1;
+
+    ret = virDomainListAllSnapshotsEnsureACL(dom->conn, vm->def);
+    if (ret == 0 && snaps)
+        *snaps = g_new0(virDomainSnapshotPtr, 1);
 
     virDomainObjEndAPI(&vm);
     return ret;

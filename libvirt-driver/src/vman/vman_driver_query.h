@@ -104,6 +104,26 @@ int
 vmanDomainIsUpdated(virDomainPtr dom);
 
 int
+vmanDomainGetJobInfo(virDomainPtr dom,
+                     virDomainJobInfoPtr info);
+
+int
+vmanDomainGetJobStats(virDomainPtr dom,
+                      int *type,
+                      virTypedParameterPtr *params,
+                      int *nparams,
+                      unsigned int flags);
+
+int
+vmanDomainSnapshotNum(virDomainPtr dom,
+                      unsigned int flags);
+
+int
+vmanDomainListAllSnapshots(virDomainPtr dom,
+                           virDomainSnapshotPtr **snaps,
+                           unsigned int flags);
+
+int
 vmanDomainGetMessages(virDomainPtr dom,
                       char ***msgs,
                       unsigned int flags);

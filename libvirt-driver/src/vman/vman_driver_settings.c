@@ -84,31 +84,86 @@ vmanDomainSetAutostart(virDomainPtr dom,
 }
 
 
-/* libvirt's helper changes the definitions; they are saved here, since it
- * would write its own domain type. */
+typedef struct _virVMANMetadata virVMANMetadata;
+struct _virVMANMetadata {
+    int type;
+    const char *text;
+    const char *key;
+    const char *uri;
+};
+
+
+/* What one of the definitions has, NULL if nothing. */
+static char *
+virVMANDriverGetOldMetadata(virDomainObj *vm,
+                            const virVMANMetadata *metadata,
+                            unsigned int flag)
+{
+    char *old = virDomainObjGetMetadata(vm, metadata->type, metadata->uri, flag);
+
+    if (!old)
+        virResetLastError();
+    return old;
+}
+
+
+/* Changes one of the definitions and saves it; what cannot be saved is not
+ * changed. libvirt's helper does not save, as it would write its own domain
+ * type. */
+static int
+virVMANDriverSetOneMetadata(virVMANDriver *driver,
+                            virDomainObj *vm,
+                            const virVMANMetadata *metadata,
+                            unsigned int flag)
+{
+    g_autofree char *old = virVMANDriverGetOldMetadata(vm, metadata, flag);
+    virErrorPtr error;
+    int rc;
+
+    if (virDomainObjSetMetadata(vm, metadata->type, metadata->text,
+                                metadata->key, metadata->uri, driver->xmlopt,
+                                NULL, NULL, flag) < 0)
+        return -1;
+
+    if (flag == VIR_DOMAIN_AFFECT_LIVE)
+        rc = virVMANFileSaveStatus(driver, vm);
+    else
+        rc = virVMANFileSaveConfig(driver, vm->newDef ? vm->newDef : vm->def);
+
+    if (rc == 0)
+        return 0;
+
+    virErrorPreserveLast(&error);
+    ignore_value(virDomainObjSetMetadata(vm, metadata->type, old,
+                                         metadata->key, metadata->uri,
+                                         driver->xmlopt, NULL, NULL, flag));
+    virErrorRestore(&error);
+    return -1;
+}
+
+
 static int
 virVMANDriverSetMetadata(virVMANDriver *driver,
                          virDomainObj *vm,
-                         int type,
-                         const char *metadata,
-                         const char *key,
-                         const char *uri,
+                         const virVMANMetadata *metadata,
                          unsigned int flags)
 {
-    virDomainDef *live;
-    virDomainDef *persistent;
-
-    if (virDomainObjSetMetadata(vm, type, metadata, key, uri, driver->xmlopt,
-                                NULL, NULL, flags) < 0 ||
-        virDomainObjGetDefs(vm, flags, &live, &persistent) < 0)
+    if (virDomainObjUpdateModificationImpact(vm, &flags) < 0)
         return -1;
 
-    if ((live && virVMANFileSaveStatus(driver, vm) < 0) ||
-        (persistent && virVMANFileSaveConfig(driver, persistent) < 0))
+    if ((flags & VIR_DOMAIN_AFFECT_CONFIG) &&
+        virVMANDriverSetOneMetadata(driver, vm, metadata,
+                                    VIR_DOMAIN_AFFECT_CONFIG) < 0)
+        return -1;
+
+    if ((flags & VIR_DOMAIN_AFFECT_LIVE) &&
+        virVMANDriverSetOneMetadata(driver, vm, metadata,
+                                    VIR_DOMAIN_AFFECT_LIVE) < 0)
         return -1;
 
     virObjectEventStateQueue(driver->domainEventState,
-                             virDomainEventMetadataChangeNewFromObj(vm, type, uri));
+                             virDomainEventMetadataChangeNewFromObj(vm, metadata->type,
+                                                                    metadata->uri));
     return 0;
 }
 
@@ -122,6 +177,12 @@ vmanDomainSetMetadata(virDomainPtr dom,
                       unsigned int flags)
 {
     virVMANDriver *driver = dom->conn->privateData;
+    virVMANMetadata change = {
+        .type = type,
+        .text = metadata,
+        .key = key,
+        .uri = uri,
+    };
     virDomainObj *vm;
     int ret = -1;
 
@@ -137,7 +198,7 @@ vmanDomainSetMetadata(virDomainPtr dom,
     if (virVMANDomainBeginJob(vm, VIR_JOB_MODIFY) < 0)
         goto cleanup;
 
-    ret = virVMANDriverSetMetadata(driver, vm, type, metadata, key, uri, flags);
+    ret = virVMANDriverSetMetadata(driver, vm, &change, flags);
     virVMANDomainEndJob(vm);
 
  cleanup:

@@ -42,6 +42,7 @@ struct _virVMANMonitor {
     unsigned int timeout_ms;
     vman_client *idle[VMAN_MONITOR_IDLE_MAX];
     size_t nidle;
+    virTristateBool remote;         /* whether vmand cannot read our files */
 };
 
 static virClass *virVMANMonitorClass;
@@ -95,7 +96,7 @@ virVMANMonitorGetSocket(virVMANMonitor *mon)
 }
 
 
-/* Forgets the connections to a vmand that is gone. */
+/* Forgets what belongs to a vmand that is gone. */
 void
 virVMANMonitorDropIdle(virVMANMonitor *mon)
 {
@@ -103,6 +104,7 @@ virVMANMonitorDropIdle(virVMANMonitor *mon)
 
     while (mon->nidle > 0)
         vman_client_free(mon->idle[--mon->nidle]);
+    mon->remote = VIR_TRISTATE_BOOL_ABSENT;
 }
 
 
@@ -136,6 +138,15 @@ virVMANMonitorReport(virVMANMonitor *mon,
 }
 
 
+static vman_client *
+virVMANMonitorTakeIdle(virVMANMonitor *mon)
+{
+    VIR_LOCK_GUARD lock = virObjectLockGuard(mon);
+
+    return mon->nidle > 0 ? mon->idle[--mon->nidle] : NULL;
+}
+
+
 /**
  * virVMANMonitorAcquire:
  * @mon: connections to vmand
@@ -145,17 +156,16 @@ virVMANMonitorReport(virVMANMonitor *mon,
 vman_client *
 virVMANMonitorAcquire(virVMANMonitor *mon)
 {
-    vman_client *client = NULL;
+    vman_client *client;
     vman_error *error = NULL;
     vman_status status;
 
-    VIR_WITH_OBJECT_LOCK_GUARD(mon) {
-        if (mon->nidle > 0)
-            client = mon->idle[--mon->nidle];
+    /* Those of a vmand that is gone are dropped before anything is sent. */
+    while ((client = virVMANMonitorTakeIdle(mon))) {
+        if (vman_client_is_idle(client))
+            return client;
+        vman_client_free(client);
     }
-
-    if (client)
-        return client;
 
     status = vman_client_connect(mon->socket, mon->timeout_ms, &client, &error);
     if (status != VMAN_STATUS_OK) {
@@ -353,6 +363,13 @@ virVMANMonitorPathsAreRemote(virVMANMonitor *mon,
     vman_client *client;
     vman_status status;
 
+    VIR_WITH_OBJECT_LOCK_GUARD(mon) {
+        if (mon->remote != VIR_TRISTATE_BOOL_ABSENT) {
+            *remote = mon->remote == VIR_TRISTATE_BOOL_YES;
+            return 0;
+        }
+    }
+
     if (!(client = virVMANMonitorAcquire(mon)))
         return -1;
 
@@ -362,6 +379,9 @@ virVMANMonitorPathsAreRemote(virVMANMonitor *mon,
         return virVMANMonitorReport(mon, status, error);
 
     *remote = daemon.paths_remote;
+    VIR_WITH_OBJECT_LOCK_GUARD(mon) {
+        mon->remote = virTristateBoolFromBool(*remote);
+    }
     return 0;
 }
 

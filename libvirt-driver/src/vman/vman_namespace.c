@@ -93,7 +93,7 @@ virVMANNamespaceParse(xmlXPathContextPtr ctxt,
     g_autoptr(virVMANNamespace) ns = NULL;
     g_autofree xmlNodePtr *nodes = NULL;
     int n;
-    int i;
+    size_t i;
 
     if ((n = virXPathNodeSet("./vman:*", ctxt, &nodes)) < 0)
         return -1;

@@ -362,7 +362,7 @@ virVMANDomainCreate(virVMANDriver *driver,
         return -1;
 
     if (virVMANReserve(driver, vm) < 0 ||
-        virVMANReserveRefresh(driver, vm) < 0 ||
+        virVMANReserveLearnCores(driver, vm) < 0 ||
         virVMANProcessMakeLive(driver, vm) < 0) {
         virVMANProcessAbortStart(driver, vm);
         return -1;

@@ -52,13 +52,19 @@ virVMANReserveFind(virVMANDriver *driver,
 }
 
 
+/* The partition whose cores are shared; the domain is unlocked meanwhile. */
 static int
 virVMANReserveFindShared(virVMANDriver *driver,
+                         virDomainObj *vm,
                          const char *sharedWith,
                          unsigned int *id)
 {
     vman_partition partition = { 0 };
-    int found = virVMANReserveFind(driver, sharedWith, &partition);
+    int found;
+
+    virVMANDomainEnterMonitor(vm);
+    found = virVMANReserveFind(driver, sharedWith, &partition);
+    virVMANDomainExitMonitor(vm);
 
     if (found < 0)
         return -1;
@@ -75,33 +81,36 @@ virVMANReserveFindShared(virVMANDriver *driver,
 }
 
 
+static bool
+virVMANReserveFits(const vman_partition *grant,
+                   const virVMANPartitionRequest *request)
+{
+    return grant->core_count == request->cores &&
+           grant->memory_mib == request->memory_mib &&
+           !!grant->secure == request->secure &&
+           grant->shared_with == request->shared_with;
+}
+
+
 /* create-partition; the domain is unlocked meanwhile. */
 static int
 virVMANReserveCreate(virVMANDriver *driver,
                      virDomainObj *vm,
-                     const virVMANPartitionRequest *request,
-                     const char *sharedWith)
+                     const virVMANPartitionRequest *request)
 {
-    virVMANPartitionRequest full = *request;
     vman_partition grant = { 0 };
     virErrorPtr error;
-    int rc = 0;
+    int rc;
 
     virVMANDomainEnterMonitor(vm);
-    if (sharedWith)
-        rc = virVMANReserveFindShared(driver, sharedWith, &full.shared_with);
-    if (rc == 0)
-        rc = virVMANMonitorCreatePartition(driver->monitor, &full, &grant.id);
-
-    if (rc < 0) {
+    if ((rc = virVMANMonitorCreatePartition(driver->monitor, request,
+                                            &grant.id)) < 0) {
         /* Another hand, or a daemon that was killed before it could write
          * down what it did, has made the partition of this UUID already. */
         virErrorPreserveLast(&error);
         if (virVMANReserveFind(driver, request->uuid, &grant) == 1 &&
             grant.state == VMAN_STATE_READY &&
-            grant.core_count == request->cores &&
-            grant.memory_mib == request->memory_mib &&
-            grant.secure == request->secure) {
+            virVMANReserveFits(&grant, request)) {
             virFreeError(g_steal_pointer(&error));
             virResetLastError();
             rc = 0;
@@ -117,20 +126,10 @@ virVMANReserveCreate(virVMANDriver *driver,
     grant.core_count = request->cores;
     grant.memory_mib = request->memory_mib;
     grant.secure = request->secure;
-    grant.shared_with = full.shared_with;
+    grant.shared_with = request->shared_with;
     grant.state = VMAN_STATE_READY;
     virVMANDomainSetPartition(vm, &grant);
     return 0;
-}
-
-
-static bool
-virVMANReserveFits(const vman_partition *grant,
-                   const virVMANPartitionRequest *request)
-{
-    return grant->core_count == request->cores &&
-           grant->memory_mib == request->memory_mib &&
-           !!grant->secure == request->secure;
 }
 
 
@@ -139,8 +138,7 @@ virVMANReserveFits(const vman_partition *grant,
 static int
 virVMANReserveReplace(virVMANDriver *driver,
                       virDomainObj *vm,
-                      const virVMANPartitionRequest *request,
-                      const char *sharedWith)
+                      const virVMANPartitionRequest *request)
 {
     vman_partition old = VIR_VMAN_DOMAIN_PRIVATE(vm)->grant;
     virVMANPartitionRequest back = {
@@ -156,11 +154,11 @@ virVMANReserveReplace(virVMANDriver *driver,
     if (virVMANReserveRelease(driver, vm) < 0)
         return -1;
 
-    if (virVMANReserveCreate(driver, vm, request, sharedWith) == 0)
+    if (virVMANReserveCreate(driver, vm, request) == 0)
         return 0;
 
     virErrorPreserveLast(&error);
-    if (virVMANReserveCreate(driver, vm, &back, NULL) < 0) {
+    if (virVMANReserveCreate(driver, vm, &back) < 0) {
         VIR_WARN("The old partition of domain '%s' is not to be had again: %s",
                  request->name, virGetLastErrorMessage());
     }
@@ -198,24 +196,34 @@ virVMANReserve(virVMANDriver *driver,
 
     virUUIDFormat(vm->def->uuid, uuid);
 
+    if (sharedWith &&
+        virVMANReserveFindShared(driver, vm, sharedWith,
+                                 &request.shared_with) < 0)
+        return -1;
+
     if (priv->partition == 0)
-        return virVMANReserveCreate(driver, vm, &request, sharedWith);
+        return virVMANReserveCreate(driver, vm, &request);
 
     if (virVMANReserveFits(&priv->grant, &request))
         return 0;
 
-    return virVMANReserveReplace(driver, vm, &request, sharedWith);
+    return virVMANReserveReplace(driver, vm, &request);
 }
 
 
-/* Asks which cores and memory the partition has. */
+/* Which cores a new partition got is asked for once: they never change. */
 int
-virVMANReserveRefresh(virVMANDriver *driver,
-                      virDomainObj *vm)
+virVMANReserveLearnCores(virVMANDriver *driver,
+                         virDomainObj *vm)
 {
-    unsigned int id = VIR_VMAN_DOMAIN_PRIVATE(vm)->partition;
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+    static const uint64_t unknown[VMAN_CPU_WORDS];
+    unsigned int id = priv->partition;
     vman_partition grant = { 0 };
     int rc;
+
+    if (memcmp(priv->grant.cores, unknown, sizeof(unknown)) != 0)
+        return 0;
 
     virVMANDomainEnterMonitor(vm);
     rc = virVMANMonitorQueryPartition(driver->monitor, id, &grant);

@@ -27,8 +27,8 @@ virVMANReserve(virVMANDriver *driver,
                virDomainObj *vm);
 
 int
-virVMANReserveRefresh(virVMANDriver *driver,
-                      virDomainObj *vm);
+virVMANReserveLearnCores(virVMANDriver *driver,
+                         virDomainObj *vm);
 
 int
 virVMANReserveRelease(virVMANDriver *driver,

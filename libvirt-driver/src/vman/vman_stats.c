@@ -76,7 +76,7 @@ virVMANStatsGetCPU(virDomainObj *vm,
 {
     virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
     vman_host host;
-    unsigned int i;
+    size_t i;
 
     if (virVMANBoardGet(priv->driver->board, priv->driver->monitor, &host) < 0)
         return -1;
@@ -122,7 +122,7 @@ virVMANStatsGetVcpus(virDomainObj *vm,
 {
     bool running = virVMANStatsGetState(vm, NULL) == VIR_DOMAIN_RUNNING;
     int n = MIN(maxinfo, virDomainDefGetVcpus(vm->def));
-    int i;
+    size_t i;
 
     for (i = 0; i < n; i++) {
         virBitmap *core = virDomainDefGetVcpu(vm->def, i)->cpumask;
@@ -198,7 +198,7 @@ virVMANStatsAddVcpu(virDomainObj *vm,
 {
     bool running = virVMANStatsGetState(vm, NULL) == VIR_DOMAIN_RUNNING;
     unsigned int n = virDomainDefGetVcpus(vm->def);
-    unsigned int i;
+    size_t i;
 
     if (virTypedParamListAddUInt(params, n, "vcpu.current") < 0 ||
         virTypedParamListAddUInt(params, virDomainDefGetVcpusMax(vm->def),
@@ -211,9 +211,9 @@ virVMANStatsAddVcpu(virDomainObj *vm,
     for (i = 0; i < n; i++) {
         if (virTypedParamListAddInt(params,
                                     running ? VIR_VCPU_RUNNING : VIR_VCPU_OFFLINE,
-                                    "vcpu.%u.state", i) < 0 ||
+                                    "vcpu.%zu.state", i) < 0 ||
             virTypedParamListAddULLong(params, virVMANDomainGetRunTime(vm),
-                                       "vcpu.%u.time", i) < 0)
+                                       "vcpu.%zu.time", i) < 0)
             return -1;
     }
 

@@ -25,6 +25,7 @@
 #include "virerror.h"
 #include "virfile.h"
 #include "virlog.h"
+#include "virstring.h"
 #include "virxml.h"
 
 #define VIR_FROM_THIS VIR_FROM_VMAN
@@ -36,6 +37,10 @@ VIR_LOG_INIT("vman.vman_xml");
 /* Larger documents are refused before they are parsed: a domain has a few KiB,
  * and metadata of tools some more. The wire protocol ends at 4 MiB. */
 #define VMAN_XML_MAX (4 * 1024 * 1024)
+
+/* More than any board has. */
+#define VMAN_XML_VCPUS_MAX 4096
+#define VMAN_XML_IOTHREADS_MAX 1024
 
 
 /* <domain type='vman'> only, and none of the types that it stands for inside. */
@@ -112,6 +117,47 @@ virVMANXMLValidate(xmlDocPtr doc)
 }
 
 
+/* libvirt allocates as many structures as these numbers say, whatever they
+ * say, and ends the process when it cannot. */
+static const struct {
+    const char *xpath;
+    const char *what;
+    unsigned int min;
+    unsigned int max;
+} virVMANXMLCounts[] = {
+    { "string(./vcpu[1])", "vCPUs", 1, VMAN_XML_VCPUS_MAX },
+    { "string(./vcpu[1]/@current)", "current vCPUs", 1, VMAN_XML_VCPUS_MAX },
+    { "string(./iothreads[1])", "I/O threads", 0, VMAN_XML_IOTHREADS_MAX },
+};
+
+
+static int
+virVMANXMLCheckCounts(xmlXPathContextPtr ctxt)
+{
+    size_t i;
+
+    for (i = 0; i < G_N_ELEMENTS(virVMANXMLCounts); i++) {
+        g_autofree char *text = virXPathString(virVMANXMLCounts[i].xpath, ctxt);
+        unsigned int count;
+
+        if (!text)
+            continue;
+
+        if (virStrToLong_uip(text, NULL, 10, &count) < 0 ||
+            count < virVMANXMLCounts[i].min ||
+            count > virVMANXMLCounts[i].max) {
+            virReportError(VIR_ERR_XML_ERROR,
+                           _("number of %s must be %u to %u, not '%s'"),
+                           virVMANXMLCounts[i].what, virVMANXMLCounts[i].min,
+                           virVMANXMLCounts[i].max, text);
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
 /**
  * virVMANXMLParseNode:
  * @driver: the driver
@@ -125,7 +171,8 @@ virVMANXMLParseNode(virVMANDriver *driver,
                     xmlXPathContextPtr ctxt,
                     unsigned int flags)
 {
-    if (virVMANXMLTranslateRoot(ctxt->node) < 0)
+    if (virVMANXMLTranslateRoot(ctxt->node) < 0 ||
+        virVMANXMLCheckCounts(ctxt) < 0)
         return NULL;
 
     if ((flags & VIR_DOMAIN_DEF_PARSE_VALIDATE_SCHEMA) &&

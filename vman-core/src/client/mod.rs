@@ -204,6 +204,12 @@ impl Client {
         Ok(line)
     }
 
+    /// Whether the connection stands and nothing has come that was not asked for, without waiting: a connection that
+    /// was kept for a while and is not idle any more is of no use.
+    pub fn is_idle(&mut self) -> bool {
+        matches!(self.lines.try_next(), Ok(None))
+    }
+
     /// Turns the connection into a stream of events.
     ///
     /// # Errors
@@ -300,6 +306,20 @@ mod tests {
         let answer = client.call_when_ready::<IgnoredAny>("query-host", &args, &mut give_up);
         assert_eq!(answer.unwrap_err().kind(), ErrorKind::Timeout);
         assert_eq!(version(&mut client).unwrap_err().kind(), ErrorKind::Disconnected);
+    }
+
+    #[test]
+    fn connection_is_idle_until_something_unasked_for_or_its_end_has_come() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut client = Client::from_socket(ours);
+        assert!(client.is_idle() && client.is_idle());
+        theirs.write_all(b"{\"return\":{}}\n").unwrap();
+        assert!(!client.is_idle());
+
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut client = Client::from_socket(ours);
+        drop(theirs);
+        assert!(!client.is_idle());
     }
 
     #[test]

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use vman_core::ErrorKind;
 use vman_core::command::{
-    Command, ConsoleChunk, CpuRecord, CreatePartition, Created, ErrorReply, EventData, EventRecord,
-    HostRecord, Image, ImagePut, Images, Incoming, MemoryRecord, PartitionRecord, Partitions, Paths, Reply,
-    ShutdownMode, Stats, VersionRecord, encode_error, encode_return,
+    Command, ConsoleChunk, ConsoleInput, CpuRecord, CreatePartition, Created, ErrorReply, EventData,
+    EventRecord, HostRecord, Image, ImagePut, Images, Incoming, MemoryRecord, PartitionRecord, Partitions,
+    Paths, Reply, ShutdownMode, Stats, VersionRecord, encode_error, encode_return,
 };
 use vman_core::device::Cause;
 use vman_core::id::{CpuId, PartitionId};
@@ -30,6 +30,7 @@ pub(crate) struct Fake {
     /// Kernels that were deployed, as the client named them.
     pub(crate) deployed: Vec<String>,
     subscribers: Vec<UnixStream>,
+    terminals: Vec<(PartitionId, UnixStream)>,
     seq: u64,
 }
 
@@ -46,17 +47,29 @@ impl Fake {
             images: BTreeMap::new(),
             deployed: Vec::new(),
             subscribers: Vec::new(),
+            terminals: Vec::new(),
             seq: 0,
         }))
     }
 
     /// Answers the lines of one connection.
     pub(crate) fn session(fake: &Mutex<Self>, socket: &UnixStream) {
+        let mut attached = None;
         for line in BufReader::new(socket).split(b'\n').map_while(Result::ok) {
             let mut out = Vec::new();
-            let incoming = Incoming::parse(&line);
             let mut fake = fake.lock().unwrap();
+            if let Some(id) = attached {
+                let input: ConsoleInput = serde_json::from_slice(&line).unwrap();
+                fake.print(id, CONSOLE.len() as u64, &input.data);
+                continue;
+            }
+            let incoming = Incoming::parse(&line);
             let subscribes = incoming.command == Ok(Command::SubscribeEvents);
+            if let Ok(Command::ConsoleAttach(args)) = &incoming.command {
+                attached = fake.partitions.contains_key(&args.id.0).then_some(args.id);
+            }
+            let from_start =
+                matches!(&incoming.command, Ok(Command::ConsoleAttach(args)) if args.position == Some(0));
             match incoming.command.map_err(vman_core::Error::from).map_err(|error| ErrorReply::from(&error)) {
                 Ok(command) => match fake.answer(&command) {
                     Ok(reply) => encode_return(&mut out, &reply, incoming.id),
@@ -69,6 +82,12 @@ impl Fake {
             }
             if subscribes {
                 fake.subscribers.push(socket.try_clone().unwrap());
+            }
+            if let Some(id) = attached {
+                fake.terminals.push((id, socket.try_clone().unwrap()));
+                if from_start {
+                    fake.print(id, 0, CONSOLE);
+                }
             }
         }
     }
@@ -117,9 +136,8 @@ impl Fake {
                 None => Err(refused(ErrorKind::NotFound, "There is no such image")),
             },
             Command::SubscribeEvents => Ok(Reply::Done {}),
-            Command::ConsoleAttach(_) | Command::Hello(_) => {
-                Err(refused(ErrorKind::Unsupported, "Not in this daemon"))
-            }
+            Command::ConsoleAttach(args) => self.partition(args.id).map(|_| Reply::Done {}),
+            Command::Hello(_) => Err(refused(ErrorKind::Unsupported, "Not in this daemon")),
         }
     }
 
@@ -191,6 +209,15 @@ impl Fake {
             }
         }
         Ok(Reply::Done {})
+    }
+
+    /// What is printed at `position` goes to everybody who is attached.
+    fn print(&mut self, id: PartitionId, position: u64, data: &[u8]) {
+        let end = position + data.len() as u64;
+        let chunk = ConsoleChunk { position, data: data.to_vec(), end };
+        let line = format!("{}\n", serde_json::to_string(&chunk).unwrap());
+        self.terminals
+            .retain_mut(|(other, socket)| *other != id || socket.write_all(line.as_bytes()).is_ok());
     }
 
     fn push(&mut self, event: EventData) {

@@ -61,7 +61,7 @@ const FILES: &[(Origin, Place, &str)] = &[
     (Made("src/virtvmand-ro.socket"), Units, "virtvmand-ro.socket"),
     (Made("src/virtvmand-admin.socket"), Units, "virtvmand-admin.socket"),
     (Ours("libvirt-driver/packaging/socket-group.conf"), DropIn, "group.conf"),
-    (Ours("libvirt-driver/schemas/vman.rng"), Schemas, "vman.rng"),
+    (Ours("libvirt-driver/schemas/vmandomain.rng"), Schemas, "vmandomain.rng"),
     (Manual("libvirt-driver/docs/virtvmand.rst"), Manuals, "virtvmand.8"),
     (Ours("libvirt-driver/packaging/copyright"), Doc, "copyright"),
     (Ours("docs/libvirt.md"), Doc, "libvirt.md"),

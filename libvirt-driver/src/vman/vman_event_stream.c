@@ -179,6 +179,7 @@ virVMANEventsFollow(virVMANEvents *events,
 
     VIR_INFO("vmand at '%s' is here", virVMANMonitorGetSocket(driver->monitor));
     g_atomic_int_set(&events->live, true);
+    virVMANActionReserve(driver);
     virVMANActionAutostart(driver);
 
     while (virVMANEventsWait(events, vman_events_fd(stream), -1) == 0 &&

@@ -110,7 +110,7 @@ virVMANActionRun(void *jobdata,
         if (action->type == VIR_VMAN_ACTION_RELEASE)
             virVMANReserveReleaseStopped(driver, vm);
     } else if (virDomainObjBeginJob(vm, VIR_JOB_MODIFY) == 0) {
-        VIR_VMAN_DOMAIN_PRIVATE(vm)->busy = true;
+        virVMANDomainTakeJob(vm);
         if (virVMANActionRunLocked(driver, vm, action->type) < 0) {
             VIR_ERROR(_("Action %d on domain '%s' failed: %s"),
                       action->type, vm->def->name, virGetLastErrorMessage());

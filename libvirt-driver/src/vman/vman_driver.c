@@ -66,6 +66,7 @@ vmanStateCleanup(void)
     virObjectUnref(driver->board);
     virObjectUnref(driver->monitor);
     g_clear_pointer(&driver->partitions, g_hash_table_unref);
+    g_clear_pointer(&driver->orphans, g_hash_table_unref);
 
     if (driver->lockFD != -1)
         virPidFileRelease(driver->config->stateDir, "driver", driver->lockFD);
@@ -92,6 +93,7 @@ vmanStateInitializeObjects(virVMANDriver *driver)
         return -1;
 
     driver->partitions = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    driver->orphans = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
     if (!(driver->monitor = virVMANMonitorNew(cfg->vmandSocket,
                                               cfg->vmandTimeout)) ||

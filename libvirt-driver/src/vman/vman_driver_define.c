@@ -57,8 +57,14 @@ virVMANDriverLockOld(virVMANDriver *driver,
         return 0;
 
     if (virVMANDomainBeginJob(vm, VIR_JOB_MODIFY) < 0) {
+        bool undefined = vm->removing;
+
         virDomainObjEndAPI(&vm);
-        return -1;
+        if (!undefined)
+            return -1;
+
+        virResetLastError();
+        return 0;
     }
 
     virObjectUnlock(vm);

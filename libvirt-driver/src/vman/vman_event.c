@@ -299,27 +299,65 @@ virVMANEventUnexpect(virDomainObj *vm,
 }
 
 
-static void
+/* Asks vmand about the domain's partition, which is unlocked meanwhile.
+ *
+ * Returns 1 with *@partition, 0 if it is gone, -1 if vmand does not say. */
+static int
 virVMANEventAsk(virVMANDriver *driver,
-                virDomainObj *vm)
+                virDomainObj *vm,
+                vman_partition *partition)
 {
     unsigned int id = VIR_VMAN_DOMAIN_PRIVATE(vm)->partition;
-    vman_partition partition = { 0 };
-    bool gone = false;
-    int rc;
+    int ret = 1;
 
     if (id == 0)
-        return;
+        return 0;
 
     virVMANDomainEnterMonitor(vm);
-    if ((rc = virVMANMonitorQueryPartition(driver->monitor, id, &partition)) < 0)
-        gone = virGetLastErrorCode() == VIR_ERR_NO_DOMAIN;
+    if (virVMANMonitorQueryPartition(driver->monitor, id, partition) < 0)
+        ret = virGetLastErrorCode() == VIR_ERR_NO_DOMAIN ? 0 : -1;
     virVMANDomainExitMonitor(vm);
 
-    if (rc == 0)
-        virVMANEventSync(driver, vm, &partition);
-    else if (gone)
-        virVMANEventSync(driver, vm, NULL);
+    return ret;
+}
+
+
+/* At the end of a job, before anybody else may change the domain. */
+static void
+virVMANEventSyncInJob(virVMANDriver *driver,
+                      virDomainObj *vm)
+{
+    vman_partition partition = { 0 };
+    int known = virVMANEventAsk(driver, vm, &partition);
+
+    if (known >= 0)
+        virVMANEventSync(driver, vm, known ? &partition : NULL);
+}
+
+
+/* Without a job: an answer counts only if no job has begun since. */
+static void
+virVMANEventSyncIdle(virVMANDriver *driver,
+                     virDomainObj *vm)
+{
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+    vman_partition partition = { 0 };
+    unsigned int jobs;
+    int known;
+
+    do {
+        jobs = priv->jobs;
+        if ((known = virVMANEventAsk(driver, vm, &partition)) < 0 ||
+            vm->removing)
+            return;
+
+        if (priv->busy) {
+            virVMANEventDeferSync(priv);
+            return;
+        }
+    } while (jobs != priv->jobs);
+
+    virVMANEventSync(driver, vm, known ? &partition : NULL);
 }
 
 
@@ -344,7 +382,7 @@ virVMANEventDrain(virDomainObj *vm)
         vman_event event = g_array_index(priv->events, vman_event, i);
 
         if (event.kind == VMAN_EVENT_KIND_LOST)
-            virVMANEventAsk(priv->driver, vm);
+            virVMANEventSyncInJob(priv->driver, vm);
         else
             virVMANEventHandle(priv->driver, vm, &event);
     }
@@ -379,7 +417,11 @@ virVMANEventTake(virVMANDriver *driver,
  * virVMANEventTakeTruth:
  * @driver: the driver
  * @vm: the domain, locked
- * @partition: what vmand has told about it, NULL if it has no partition
+ * @partition: what vmand has told about it a while ago, NULL if it has no
+ *             partition
+ *
+ * What agrees needs no further question; for the rest vmand is asked again,
+ * as the domain may have changed since.
  */
 void
 virVMANEventTakeTruth(virVMANDriver *driver,
@@ -388,8 +430,17 @@ virVMANEventTakeTruth(virVMANDriver *driver,
 {
     virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
 
-    if (priv->busy)
+    if (priv->busy) {
         virVMANEventDeferSync(priv);
-    else
+    } else if (partition && priv->partition == 0) {
+        /* Found by its UUID, after a start of the driver. */
+        virVMANDomainSetPartition(vm, partition);
+        virVMANEventSyncIdle(driver, vm);
+    } else if (partition && partition->id == priv->partition &&
+               partition->condition == VMAN_CONDITION_RUNNING &&
+               virVMANEventIsKnown(vm, partition->state)) {
         virVMANEventSync(driver, vm, partition);
+    } else if (priv->partition != 0) {
+        virVMANEventSyncIdle(driver, vm);
+    }
 }

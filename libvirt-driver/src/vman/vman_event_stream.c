@@ -30,6 +30,7 @@
 #include "vman_domain.h"
 #include "vman_event.h"
 #include "vman_event_stream.h"
+#include "vman_reserve.h"
 
 #define VIR_FROM_THIS VIR_FROM_VMAN
 
@@ -106,7 +107,9 @@ virVMANEventReconcile(virVMANDriver *driver)
         if (vman_partitions_get(partitions, i, partition, NULL) == VMAN_STATUS_OK) {
             char *uuid = partition->uuid;
 
-            g_hash_table_insert(byUUID, uuid, g_steal_pointer(&partition));
+            virVMANReserveCollectOrphan(driver, partition);
+            /* The key is part of the value. */
+            g_hash_table_replace(byUUID, uuid, g_steal_pointer(&partition));
         }
     }
 

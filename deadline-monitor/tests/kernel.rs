@@ -6,7 +6,6 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,8 @@ use deadline_monitor::target::Target;
 
 const PERIOD: Duration = Duration::from_millis(100);
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+mod common;
+use common::Turn;
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -59,13 +59,13 @@ impl Drop for Program {
 }
 
 /// The turn of one test, if this machine lets it run: says SKIPPED and why if not.
-fn turn(name: &str) -> Option<MutexGuard<'static, ()>> {
-    let guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+fn turn(name: &str) -> Option<Turn> {
+    let turn = Turn::take();
     let program = Program::sleeping();
     let before = LinuxScheduler.attributes(program.tid()).unwrap();
     let probe = LinuxScheduler.reserve(program.tid(), &params(ms(1)), false);
     match probe.and_then(|()| LinuxScheduler.release(program.tid(), &before)) {
-        Ok(()) => Some(guard),
+        Ok(()) => Some(turn),
         Err(error) => {
             println!("SKIPPED: {name}: {error}");
             None

@@ -131,7 +131,9 @@ struct Sleeper(std::process::Child);
 
 impl Sleeper {
     fn start() -> Sleeper {
-        Sleeper(Command::new("sleep").arg("1000").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+        Sleeper(
+            Command::new("sleep").arg("1000").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap(),
+        )
     }
 
     fn id(&self) -> u32 {
@@ -166,13 +168,17 @@ fn a_monitor_that_is_killed_leaves_no_reservation() {
     let targets = [Sleeper::start(), Sleeper::start()];
     for pause_ms in [0, 30, 120, 250] {
         let mut command = program();
-        command.args(["attach", "--period", "50ms"]).args(targets.iter().map(|target| target.id().to_string()));
+        command
+            .args(["attach", "--period", "50ms"])
+            .args(targets.iter().map(|target| target.id().to_string()));
         let mut monitor = command.stderr(Stdio::null()).spawn().unwrap();
         eventually("a reservation", || scheduling(targets[1].id()) == SchedPolicy::Deadline);
         thread::sleep(Duration::from_millis(pause_ms));
         monitor.kill().unwrap();
         monitor.wait().unwrap();
-        eventually("the guard", || targets.iter().all(|target| scheduling(target.id()) == SchedPolicy::Other));
+        eventually("the guard", || {
+            targets.iter().all(|target| scheduling(target.id()) == SchedPolicy::Other)
+        });
     }
     let doctor = String::from_utf8(output(&["doctor"]).stdout).unwrap();
     assert!(!doctor.contains("are lost"), "{doctor}");
@@ -184,7 +190,8 @@ fn a_recording_is_made_replayed_and_drawn() {
     let (record, svg, png) = (dir.path().join("a.jsonl"), dir.path().join("a.svg"), dir.path().join("a.png"));
     let target = Sleeper::start();
     let pid = target.id().to_string();
-    let made = program().args(["record", "--length", "1s", "--pid", &pid, "--out"]).arg(&record).output().unwrap();
+    let made =
+        program().args(["record", "--length", "1s", "--pid", &pid, "--out"]).arg(&record).output().unwrap();
     assert!(made.status.success(), "{made:?}");
     assert_eq!(scheduling(target.id()), SchedPolicy::Other);
     let replayed = program().arg("replay").arg(&record).output().unwrap();
@@ -193,8 +200,12 @@ fn a_recording_is_made_replayed_and_drawn() {
         assert!(table.lines().any(|line| line.contains(&pid) && line.contains(policy)), "{policy}: {table}");
     }
     let drawn = program().arg("plot").arg(&record).arg("--out").arg(&svg).output().unwrap();
-    assert!(drawn.status.success() && fs::read_to_string(&svg).unwrap().contains("use of thread"), "{drawn:?}");
-    let drawn = program().args(["plot", "--policy", "seed"]).arg(&record).arg("--out").arg(&png).output().unwrap();
+    assert!(
+        drawn.status.success() && fs::read_to_string(&svg).unwrap().contains("use of thread"),
+        "{drawn:?}"
+    );
+    let drawn =
+        program().args(["plot", "--policy", "seed"]).arg(&record).arg("--out").arg(&png).output().unwrap();
     assert!(!drawn.status.success() || fs::read(&png).unwrap().starts_with(b"\x89PNG"), "{drawn:?}");
     let other = program().args(["plot", "--tid", "1", "--out", "x.svg"]).arg(&record).output().unwrap();
     assert!(stderr(&other).contains("Thread 1 is not in the recording"), "{other:?}");

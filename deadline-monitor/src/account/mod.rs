@@ -1,6 +1,9 @@
 //! CPU time of threads and groups, from whatever source of the kernel is cheapest and exact enough.
 
+#[cfg(feature = "bpf")]
+pub mod bpf;
 pub mod group;
+mod ordered;
 pub mod perf;
 mod schedstat;
 

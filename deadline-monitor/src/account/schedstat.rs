@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::ordered::Ordered;
 use super::{CpuAccounting, CpuTime, Error};
 use crate::sched::{Tid, start_time};
 
@@ -16,21 +17,12 @@ use crate::sched::{Tid, start_time};
 #[derive(Debug)]
 pub struct SchedStat {
     root: PathBuf,
-    /// Sorted by thread.
-    entries: Vec<Entry>,
-    /// Where the next reading is expected: rounds go through the threads in their order.
-    cursor: usize,
+    sources: Ordered<Source>,
     /// How many files may be kept.
     most: usize,
     kept: usize,
     /// Readings that had to open their file.
     opened: u64,
-}
-
-#[derive(Debug)]
-struct Entry {
-    tid: Tid,
-    source: Source,
 }
 
 #[derive(Debug)]
@@ -57,7 +49,7 @@ impl Default for SchedStat {
 impl SchedStat {
     /// Reads below `root` and keeps every file.
     pub fn new(root: impl Into<PathBuf>) -> SchedStat {
-        SchedStat { root: root.into(), entries: Vec::new(), cursor: 0, most: usize::MAX, kept: 0, opened: 0 }
+        SchedStat { root: root.into(), sources: Ordered::new(), most: usize::MAX, kept: 0, opened: 0 }
     }
 
     /// Keeps at most so many files. Threads beyond that are read all the same, at 5 us a reading instead of 0.7.
@@ -79,36 +71,22 @@ impl SchedStat {
 
     /// How many threads are read the slow way, because no more files may be kept.
     pub fn degraded(&self) -> usize {
-        self.entries.len() - self.kept
+        self.sources.len() - self.kept
     }
 
     fn path(&self, tid: Tid) -> PathBuf {
         self.root.join(tid.to_string()).join("schedstat")
     }
 
-    /// The entry of a thread, or where it belongs.
-    fn find(&mut self, tid: Tid) -> Result<usize, usize> {
-        if self.entries.get(self.cursor).is_some_and(|entry| entry.tid == tid) {
-            self.cursor += 1;
-            return Ok(self.cursor - 1);
-        }
-        let found = self.entries.binary_search_by_key(&tid, |entry| entry.tid);
-        self.cursor = found.map_or_else(|index| index, |index| index + 1);
-        found
-    }
-
     fn read(&mut self, tid: Tid, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.find(tid) {
-            Ok(index) => match self.entries.get(index).map(|entry| &entry.source) {
-                Some(Source::Kept(file)) => file.read_at(buffer, 0),
-                Some(&Source::Opened { start }) => self.reopened(tid, start, buffer),
-                None => Err(io::Error::from_raw_os_error(libc::ESRCH)),
-            },
-            Err(index) => self.first(tid, index, buffer),
+        match self.sources.get(tid) {
+            Some(Source::Kept(file)) => file.read_at(buffer, 0),
+            Some(&Source::Opened { start }) => self.reopened(tid, start, buffer),
+            None => self.first(tid, buffer),
         }
     }
 
-    fn first(&mut self, tid: Tid, index: usize, buffer: &mut [u8]) -> io::Result<usize> {
+    fn first(&mut self, tid: Tid, buffer: &mut [u8]) -> io::Result<usize> {
         let file = File::open(self.path(tid))?;
         self.opened += 1;
         let length = file.read_at(buffer, 0)?;
@@ -118,8 +96,7 @@ impl SchedStat {
         } else {
             Source::Opened { start: start_time(&self.root, tid) }
         };
-        self.entries.insert(index, Entry { tid, source });
-        self.cursor = index + 1;
+        self.sources.insert(tid, source);
         Ok(length)
     }
 
@@ -136,7 +113,7 @@ impl SchedStat {
 
 impl CpuAccounting for SchedStat {
     fn sweep(&mut self) {
-        self.cursor = 0;
+        self.sources.rewind();
     }
 
     fn cpu_time(&mut self, tid: Tid) -> Result<CpuTime, Error> {
@@ -153,11 +130,8 @@ impl CpuAccounting for SchedStat {
     }
 
     fn forget(&mut self, tid: Tid) {
-        if let Ok(index) = self.entries.binary_search_by_key(&tid, |entry| entry.tid) {
-            let entry = self.entries.remove(index);
-            self.kept -= usize::from(matches!(entry.source, Source::Kept(_)));
-            self.cursor = 0;
-        }
+        let source = self.sources.remove(tid);
+        self.kept -= usize::from(matches!(source, Some(Source::Kept(_))));
     }
 }
 
@@ -217,22 +191,6 @@ mod tests {
     }
 
     #[test]
-    fn threads_are_found_in_any_order_and_after_others_were_forgotten() {
-        let (root, mut reader) = with("1000 2000 3\n");
-        for (tid, text) in [(9, "9 0 0\n"), (7, "7 0 0\n"), (8, "8 0 0\n")] {
-            fs::write(root.path().join(tid.to_string()).join("schedstat"), text).unwrap();
-            reader.cpu_time(Tid(tid)).unwrap();
-        }
-        let read = |reader: &mut SchedStat, tid| reader.cpu_time(Tid(tid)).unwrap().executed.as_nanos();
-        for order in [[7, 8, 9], [9, 8, 7], [8, 8, 9]] {
-            reader.sweep();
-            assert_eq!(order.map(|tid| read(&mut reader, tid)), order.map(u128::from));
-        }
-        reader.forget(Tid(8));
-        assert_eq!([9, 7].map(|tid| read(&mut reader, tid)), [9, 7]);
-    }
-
-    #[test]
     fn a_thread_that_is_gone_and_a_broken_file_are_told_apart() {
         let (_root, mut reader) = with("12 many\n");
         assert!(matches!(reader.cpu_time(Tid(6)), Err(Error::Gone(Tid(6)))));
@@ -268,6 +226,6 @@ mod tests {
         let time = reader.cpu_time(Tid(std::process::id())).unwrap();
         assert!(time.executed > Duration::ZERO);
         reader.forget(Tid(std::process::id()));
-        assert!(reader.entries.is_empty() && open_files().is_none_or(|files| files > 3));
+        assert!(reader.sources.len() == 0 && open_files().is_none_or(|files| files > 3));
     }
 }

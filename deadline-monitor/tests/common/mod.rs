@@ -11,7 +11,8 @@ impl Turn {
     /// Waits for the turn.
     pub fn take() -> Turn {
         let path = std::env::temp_dir().join("deadline-monitor-tests.lock");
-        let file = File::options().create(true).append(true).open(path).expect("temporary directory is writable");
+        let file =
+            File::options().create(true).append(true).open(path).expect("temporary directory is writable");
         file.lock().expect("files can be locked");
         Turn(file)
     }

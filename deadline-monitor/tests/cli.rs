@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 mod common;
-use common::Turn;
+use common::{Program, Turn, eventually};
 
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deadline-monitor"));
@@ -118,40 +118,10 @@ fn scheduling(id: u32) -> SchedPolicy {
     LinuxScheduler.attributes(Tid(id)).unwrap().scheduling()
 }
 
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !holds() {
-        assert!(begin.elapsed() < Duration::from_secs(20), "{what} does not happen");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// A program that is killed with this value, so that a failing test leaves none.
-struct Sleeper(std::process::Child);
-
-impl Sleeper {
-    fn start() -> Sleeper {
-        Sleeper(
-            Command::new("sleep").arg("1000").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap(),
-        )
-    }
-
-    fn id(&self) -> u32 {
-        self.0.id()
-    }
-}
-
-impl Drop for Sleeper {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn what_nobody_looks_after_can_be_released() {
     let Some(_turn) = turn("what_nobody_looks_after_can_be_released") else { return };
-    let target = Sleeper::start();
+    let target = Program::sleeping();
     let params = ReservationParams::new(Duration::from_millis(5), Duration::from_millis(100)).unwrap();
     LinuxScheduler.reserve(Tid(target.id()), &params, false).unwrap();
     let tid = target.id().to_string();
@@ -165,7 +135,7 @@ fn what_nobody_looks_after_can_be_released() {
 #[test]
 fn a_monitor_that_is_killed_leaves_no_reservation() {
     let Some(_turn) = turn("a_monitor_that_is_killed_leaves_no_reservation") else { return };
-    let targets = [Sleeper::start(), Sleeper::start()];
+    let targets = [Program::sleeping(), Program::sleeping()];
     for pause_ms in [0, 30, 120, 250] {
         let mut command = program();
         command
@@ -188,7 +158,7 @@ fn a_monitor_that_is_killed_leaves_no_reservation() {
 fn a_recording_is_made_replayed_and_drawn() {
     let dir = tempfile::tempdir().unwrap();
     let (record, svg, png) = (dir.path().join("a.jsonl"), dir.path().join("a.svg"), dir.path().join("a.png"));
-    let target = Sleeper::start();
+    let target = Program::sleeping();
     let pid = target.id().to_string();
     let made =
         program().args(["record", "--length", "1s", "--pid", &pid, "--out"]).arg(&record).output().unwrap();
@@ -216,7 +186,7 @@ fn a_recording_is_made_replayed_and_drawn() {
 
 #[test]
 fn watch_touches_nothing_and_writes_lines_where_there_is_no_terminal() {
-    let target = Sleeper::start();
+    let target = Program::sleeping();
     let pid = target.id().to_string();
     let output = output(&["watch", "--length", "500ms", "--pid", &pid]);
     let text = String::from_utf8(output.stdout).unwrap();

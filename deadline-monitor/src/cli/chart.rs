@@ -49,7 +49,9 @@ pub(crate) fn chart(title: &str, unit: &str, series: &[Series]) -> String {
     let largest = |of: fn(&(f64, f64)) -> f64| {
         series.iter().flat_map(|series| &series.points).map(of).fold(1.0, f64::max)
     };
-    let (x_max, y_max) = (largest(|point| point.0), largest(|point| point.1) * 1.05);
+    let (x_step, y_step) =
+        (round_step(largest(|point| point.0)), round_step(largest(|point| point.1) * 1.05));
+    let (x_max, y_max) = (x_step * f64::from(STEPS), y_step * f64::from(STEPS));
     let x = |value: f64| LEFT + value / x_max * (WIDTH - LEFT - RIGHT);
     let y = |value: f64| HEIGHT - BOTTOM - value / y_max * (HEIGHT - TOP - BOTTOM);
     // Two names in each line below the chart.
@@ -61,11 +63,11 @@ pub(crate) fn chart(title: &str, unit: &str, series: &[Series]) -> String {
     text(&mut svg, (WIDTH / 2.0, 22.0), "middle", title);
     text(&mut svg, (WIDTH / 2.0, HEIGHT - BOTTOM + 36.0), "middle", "time [s]");
     text(&mut svg, (8.0, TOP - 10.0), "start", unit);
-    for step in 0..=STEPS {
-        let part = f64::from(step) / f64::from(STEPS);
-        line(&mut svg, &[(LEFT, y(y_max * part)), (WIDTH - RIGHT, y(y_max * part))], "#dddddd");
-        text(&mut svg, (LEFT - 6.0, y(y_max * part) + 4.0), "end", &format!("{:.0}", y_max * part));
-        text(&mut svg, (x(x_max * part), HEIGHT - BOTTOM + 18.0), "middle", &format!("{:.1}", x_max * part));
+    for step in (0..=STEPS).map(f64::from) {
+        let (along, up) = (x_step * step, y_step * step);
+        line(&mut svg, &[(LEFT, y(up)), (WIDTH - RIGHT, y(up))], "#dddddd");
+        text(&mut svg, (LEFT - 6.0, y(up) + 4.0), "end", &format!("{}", rounded(up)));
+        text(&mut svg, (x(along), HEIGHT - BOTTOM + 18.0), "middle", &format!("{}", rounded(along)));
     }
     for (index, (series, colour)) in series.iter().zip(COLOURS.iter().cycle()).enumerate() {
         let points: Vec<_> = series.points.iter().map(|point| (x(point.0), y(point.1))).collect();
@@ -91,6 +93,22 @@ fn line(svg: &mut String, points: &[(f64, f64)], colour: &str) {
         let _ = write!(svg, "{x:.1},{y:.1} ");
     }
     let _ = writeln!(svg, "\" stroke=\"{colour}\"/>");
+}
+
+/// A step of 1, 2, 2.5 or 5 times a power of ten, so that all steps together reach `largest`.
+fn round_step(largest: f64) -> f64 {
+    let least = largest / f64::from(STEPS);
+    let power = 10_f64.powf(least.log10().floor());
+    [1.0, 2.0, 2.5, 5.0, 10.0]
+        .map(|factor| factor * power)
+        .into_iter()
+        .find(|step| *step >= least)
+        .unwrap_or(least)
+}
+
+/// Without the noise of its last bits.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 /// The line of names below the chart that the `index`th one is in.
@@ -150,6 +168,14 @@ mod tests {
         let svg = chart("Budget", "ms", &series());
         assert!(
             svg.contains(">one</text>") && svg.contains("stroke=\"#1b6ca8\"") && svg.ends_with("</svg>\n")
+        );
+    }
+
+    #[test]
+    fn axes_have_round_steps() {
+        assert_eq!(
+            [11.9, 84.0, 2_525.0, 0.3, 5.0].map(|most| rounded(round_step(most))),
+            [2.5, 20.0, 1_000.0, 0.1, 1.0]
         );
     }
 

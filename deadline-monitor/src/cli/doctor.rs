@@ -295,7 +295,11 @@ fn bandwidth(machine: &Machine, reserved: &[list::Reserved]) -> Finding {
     let Some(total) = total_bandwidth(&text) else {
         return Finding::Notice(format!("{given}; the kernel does not tell its own account"));
     };
-    let lost = total.saturating_sub(machine.fair_servers()).saturating_sub(sum);
+    let counted = total.saturating_sub(machine.fair_servers());
+    if sum.saturating_sub(counted) > ROUNDING {
+        return Finding::Notice(format!("{given}, but the kernel counts {counted}: {FORGOTTEN}"));
+    }
+    let lost = counted.saturating_sub(sum);
     if lost > ROUNDING {
         Finding::Bad(format!("{given}, and {lost} more are lost: {REPAIR}"))
     } else {
@@ -305,5 +309,7 @@ fn bandwidth(machine: &Machine, reserved: &[list::Reserved]) -> Finding {
 
 /// A tenth of a percent of a CPU: sums of rounded shares, and reservations that changed while they were added up.
 const ROUNDING: Bandwidth = Bandwidth::from_units(1 << 10);
+const FORGOTTEN: &str = "it rebuilt its accounts when a cpuset changed, and admits too much until these reservations end; \
+     what they hold is still given";
 const REPAIR: &str = "a task left SCHED_DEADLINE while it slept, and the kernel kept its bandwidth. A reboot gives it back, and \
      so does rebuilding the scheduling domains (cgroup v1: write 0 and then 1 to the root cpuset's sched_load_balance)";

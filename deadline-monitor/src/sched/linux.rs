@@ -6,7 +6,7 @@ use std::io;
 
 use super::error::Facts;
 use super::thread::{affinity, is_kernel_thread, owner};
-use super::{DeadlineScheduler, Error, SchedAttr, Tid};
+use super::{DeadlineScheduler, Error, Rule, SchedAttr, Tid};
 use crate::budget::ReservationParams;
 
 /// `CAP_SYS_NICE`, a bit of the capability sets.
@@ -59,9 +59,15 @@ impl DeadlineScheduler for LinuxScheduler {
 
     /// In two steps: a sleeping or throttled task that leaves SCHED_DEADLINE would leave its bandwidth behind in the
     /// kernel's accounts for good (seen on 6.18); so its bandwidth is made nothing first.
+    ///
+    /// The kernel refuses even that where it has lost the task's bandwidth itself: it rebuilds its accounts when a
+    /// cpuset changes, and then forgets reservations (seen on 6.18). Then nothing can be left behind.
     fn release(&mut self, tid: Tid, before: &SchedAttr) -> Result<(), Error> {
         if !before.is_deadline() {
-            set(tid, &SchedAttr::without_bandwidth())?;
+            match set(tid, &SchedAttr::without_bandwidth()) {
+                Err(error) if error.rule != Rule::NoBandwidth => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
         }
         set(tid, &before.restorable())
     }
@@ -104,7 +110,7 @@ fn own_user() -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sched::{Rule, SchedPolicy};
+    use crate::sched::SchedPolicy;
     use std::time::Duration;
 
     #[test]

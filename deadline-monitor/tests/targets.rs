@@ -150,16 +150,18 @@ fn a_container_with_a_narrow_cpuset_gets_a_quota_and_its_old_one_in_the_end() {
     assert!(!container.threads().into_iter().any(is_reserved));
 }
 
-/// A machine of QEMU without hardware help, whose first CPU spins in a boot sector of two bytes.
+/// A machine of QEMU without hardware help. Its firmware is a jump to itself at the reset vector, so that its first CPU
+/// spins from the first moment on; the second one waits.
 fn machine(dir: &Path) -> Program {
-    let mut sector = [0_u8; 512];
-    (sector[0], sector[1], sector[510], sector[511]) = (0xeb, 0xfe, 0x55, 0xaa);
-    fs::write(dir.join("disk"), sector).unwrap();
-    let drive = format!("file={},format=raw,if=floppy", dir.join("disk").display());
+    const FIRMWARE_BYTES: usize = 64 << 10;
+    const RESET_VECTOR: usize = FIRMWARE_BYTES - 16;
+    let mut firmware = vec![0_u8; FIRMWARE_BYTES];
+    firmware[RESET_VECTOR..RESET_VECTOR + 2].copy_from_slice(&[0xeb, 0xfe]);
+    fs::write(dir.join("firmware"), firmware).unwrap();
     let qmp = format!("unix:{},server=on,wait=off", dir.join("qmp").display());
     let mut qemu = Command::new("qemu-system-x86_64");
     qemu.args(["-accel", "tcg,thread=multi", "-smp", "2", "-m", "32", "-display", "none", "-nodefaults"]);
-    qemu.args(["-boot", "a", "-drive", &drive, "-qmp", &qmp, "-name", "guest=dm-target,debug-threads=on"]);
+    qemu.args(["-qmp", &qmp, "-name", "guest=dm-target,debug-threads=on", "-bios"]).arg(dir.join("firmware"));
     Program::start(&mut qemu)
 }
 

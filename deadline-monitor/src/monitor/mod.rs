@@ -87,6 +87,8 @@ pub struct Monitor<S: DeadlineScheduler, A: CpuAccounting, C: Clock> {
     /// Nothing is set: the budgets are only found.
     observing: bool,
     sharing: Sharing,
+    /// The last round's steps, emptied: their memory is used again.
+    spare: Vec<Step>,
 }
 
 /// One round of a monitor, from the readings to the new budgets.
@@ -127,6 +129,7 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
             rejected,
             observing,
             sharing,
+            spare: Vec::new(),
         })
     }
 
@@ -158,7 +161,8 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
 
     /// Reads every thread, lets its policy decide, and lists the threads anew if need be.
     fn begin(&mut self) -> Result<Round, Error> {
-        let tick = Tick { at: self.clock.now(), ..Tick::default() };
+        let tasks = Vec::with_capacity(self.tasks.len());
+        let tick = Tick { at: self.clock.now(), tasks, ..Tick::default() };
         self.accounting.sweep();
         let steps = self.sample();
         let listed = self.list()?;
@@ -167,7 +171,8 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
 
     /// New threads get their first reservation.
     fn finish(&mut self, round: Round) -> Result<Tick, Error> {
-        let Round { mut tick, listed, .. } = round;
+        let Round { mut tick, steps, listed } = round;
+        self.spare = steps;
         if listed {
             for tid in self.known.clone() {
                 self.adopt(tid, &mut tick)?;
@@ -253,7 +258,7 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
 
     /// Reads every thread and lets its policy decide; forgets those that have ended.
     fn sample(&mut self) -> Vec<Step> {
-        let (mut steps, mut gone) = (Vec::new(), Vec::new());
+        let (mut steps, mut gone) = (std::mem::take(&mut self.spare), Vec::new());
         steps.reserve(self.tasks.len());
         let mut now = Duration::ZERO;
         for (index, (tid, task)) in self.tasks.iter_mut().enumerate() {
@@ -307,14 +312,15 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
 
     /// Settles the budgets that grow, or those that do not: these make room for those and so come first.
     fn apply(&mut self, round: &mut Round, growing: bool) {
-        let steps = std::mem::take(&mut round.steps);
-        for step in steps {
-            if growing == (step.wanted > step.old) {
-                self.settle(&step, &mut round.tick);
-            } else {
-                round.steps.push(step);
+        let mut steps = std::mem::take(&mut round.steps);
+        steps.retain(|step| {
+            let later = growing != (step.wanted > step.old);
+            if !later {
+                self.settle(step, &mut round.tick);
             }
-        }
+            later
+        });
+        round.steps = steps;
     }
 
     /// Tells the kernel, if the budget changes. A refusal for lack of bandwidth keeps the old budget, or half of the
@@ -334,8 +340,7 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
             budget = task.params.runtime();
             task.policy.granted(budget);
         }
-        let Step { tid, demand, saturated, sample, asked, .. } = *step;
-        let executed = demand.executed;
+        let Step { tid, executed, saturated, sample, asked, .. } = *step;
         tick.tasks.push(TaskReport { tid, executed, wanted: asked, budget, saturated, outcome, sample });
     }
 }

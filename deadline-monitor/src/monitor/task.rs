@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::account::CpuTime;
-use crate::budget::{Demand, Policy, ReservationParams, Sample};
+use crate::budget::{Policy, ReservationParams, Sample};
 use crate::sched::{DeadlineScheduler, Error, SchedAttr, Tid};
 
 use super::Outcome;
@@ -25,7 +25,8 @@ pub(super) struct Task {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Step {
     pub(super) tid: Tid,
-    pub(super) demand: Demand,
+    /// c.
+    pub(super) executed: Duration,
     pub(super) saturated: bool,
     /// What was measured.
     pub(super) sample: Sample,
@@ -42,16 +43,16 @@ impl Task {
     /// of a budget too small.
     pub(super) fn step(&mut self, tid: Tid, time: CpuTime, now: Duration, observed: bool) -> Step {
         let throttled = time.waited.zip(self.time.waited).map(|(now, before)| now.saturating_sub(before));
-        let executed = time.executed.saturating_sub(self.time.executed);
-        let sample = Sample { executed, throttled, interval: now.saturating_sub(self.at) };
+        let used = time.executed.saturating_sub(self.time.executed);
+        let sample = Sample { executed: used, throttled, interval: now.saturating_sub(self.at) };
         (self.time, self.at) = (time, now);
         let unlimited = Sample { throttled: Some(Duration::ZERO), ..sample };
         let decision = self.policy.step(if observed { &unlimited } else { &sample });
-        let demand = sample.per_period(self.params.period());
+        let executed = unlimited.per_period(self.params.period()).executed;
         let old = self.params.runtime();
         let wanted = if decision.changed { decision.runtime } else { old };
         let saturated = decision.saturated;
-        Step { tid, demand, saturated, sample, old, asked: wanted, wanted, compressed: false }
+        Step { tid, executed, saturated, sample, old, asked: wanted, wanted, compressed: false }
     }
 
     /// Sets the wanted budget, or half of the growth if that is all that there is; without a scheduler it is only

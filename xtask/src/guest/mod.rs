@@ -68,7 +68,9 @@ pub fn run(args: &GuestArgs) -> Result<()> {
 fn build(names: &[String]) -> Result<Vec<(PathBuf, bool)>> {
     let mut command = cargo("test");
     command.args(["--package", "deadline-monitor", "--no-run", "--message-format=json"]);
-    names.iter().for_each(|name| drop(command.args(["--test", name])));
+    for name in names {
+        command.args(["--test", name]);
+    }
     let text = process::read(&mut command)?;
     let mut programs = Vec::new();
     for message in Message::parse_stream(text.as_bytes()) {

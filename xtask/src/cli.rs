@@ -11,7 +11,7 @@ use crate::assets::{self, Asset};
 use crate::report::Show;
 use crate::setup::packages::Need;
 use crate::stage::Recorder;
-use crate::{bench, board, check, demo, libvirt, python, setup, test};
+use crate::{bench, board, check, demo, guest, libvirt, python, setup, test};
 
 /// The one entry to every job of the repository.
 #[derive(Debug, Parser)]
@@ -53,6 +53,8 @@ enum Job {
     Board(board::BoardArgs),
     /// Build the libvirt driver for this machine's libvirt, and install or package it.
     Libvirt(libvirt::LibvirtArgs),
+    /// Run deadline-monitor's kernel tests in a virtual machine with a newer kernel and control groups of version 2.
+    Guest(guest::GuestArgs),
     /// Fetch things for arm64 into the cache, or say where they are.
     #[command(hide = true, subcommand)]
     Assets(AssetsJob),
@@ -86,6 +88,7 @@ impl Cli {
             Job::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
             Job::Bench { area } => bench::run(area.as_deref()).map(|()| ExitCode::SUCCESS),
             Job::Test(args) => test::run(&args),
+            Job::Guest(args) => guest::run(&args).map(|()| ExitCode::SUCCESS),
             Job::Check => Ok(run_checks()),
             Job::Setup { needs, yes } => set_up(&needs, yes).map(|()| ExitCode::SUCCESS),
             Job::Wheels { yes } => wheels(yes).map(|()| ExitCode::SUCCESS),

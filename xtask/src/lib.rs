@@ -11,6 +11,7 @@ pub mod check;
 pub mod cli;
 pub mod demo;
 pub mod edges;
+pub mod guest;
 pub mod libvirt;
 pub mod process;
 pub mod python;

@@ -1,15 +1,23 @@
 //! The command line: one file for each command.
 
 mod attach;
+mod chart;
 mod doctor;
 mod experiment;
+mod guard;
+mod lines;
 mod list;
+mod live;
 mod options;
+mod plot;
+mod prepare;
 mod release;
+mod replay;
+mod rounds;
 mod run;
 mod signals;
 mod simulate;
-mod watch;
+mod targets;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -33,6 +41,14 @@ enum Command {
     Run(run::RunArgs),
     /// Give running threads budgets that fit, until they end or this program is stopped.
     Attach(attach::AttachArgs),
+    /// Show what targets use and which budgets would fit, live; touches nothing.
+    Watch(attach::WatchArgs),
+    /// Record what targets use, as lines of JSON; touches nothing.
+    Record(attach::RecordArgs),
+    /// Run the policies over a recording and compare them.
+    Replay(replay::ReplayArgs),
+    /// Draw a recording as SVG or PNG: budgets and use over time.
+    Plot(plot::PlotArgs),
     /// List the threads of this machine that have a reservation.
     List,
     /// End reservations that no monitor looks after, for instance because it was killed.
@@ -42,7 +58,10 @@ enum Command {
     /// Two periodic tasks under each policy: the experiment of the source document's Figures 24 to 27.
     Experiment(experiment::ExperimentArgs),
     /// Check rights, limits, kernel and lost bandwidth, and say what to do.
-    Doctor,
+    Doctor(doctor::DoctorArgs),
+    /// Gives threads back when the monitor that holds the other end of standard input is gone.
+    #[command(hide = true)]
+    Guard,
     /// A periodic task of the experiment.
     #[command(hide = true)]
     Load(experiment::LoadArgs),
@@ -53,12 +72,17 @@ impl Cli {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Run(args) => run::run(&args),
-            Command::Attach(args) => attach::run(&args),
+            Command::Attach(args) => attach::attach(&args),
+            Command::Watch(args) => attach::watch(&args),
+            Command::Record(args) => attach::record(&args),
+            Command::Replay(args) => replay::run(&args),
+            Command::Plot(args) => plot::run(&args),
+            Command::Guard => guard::run(),
             Command::List => list::run(),
             Command::Release(args) => release::run(&args),
             Command::Simulate(args) => simulate::run(&args),
             Command::Experiment(args) => experiment::run(&args),
-            Command::Doctor => doctor::run(),
+            Command::Doctor(args) => doctor::run(&args),
             Command::Load(args) => experiment::load(&args),
         }
     }

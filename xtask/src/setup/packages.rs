@@ -68,6 +68,17 @@ const PYTHON_VENV: Package = Package {
     why: "a private place for Python packages",
     sign: Sign::PythonModule("ensurepip"),
 };
+const QEMU_HOST: Package = if cfg!(target_arch = "aarch64") {
+    program("qemu-system-arm", "qemu-system-aarch64", "emulates a machine like this one")
+} else {
+    program("qemu-system-x86", "qemu-system-x86_64", "emulates a machine like this one")
+};
+const BINUTILS: Package = program("binutils", "strip", "makes programs small");
+const PODMAN: Package = program("podman", "podman", "runs the containers that deadline-monitor is tested on");
+const CRUN: Package = program("crun", "crun", "starts podman's containers");
+const RT_APP: Package = program("rt-app", "rt-app", "makes periodic loads for deadline-monitor's tests");
+const STRESS_NG: Package =
+    program("stress-ng", "stress-ng", "makes other loads for deadline-monitor's tests");
 const CPIO: Package = program("cpio", "cpio", "packs the board's initramfs");
 
 const MESON: Package = program("meson", "meson", "configures libvirt's build");
@@ -96,7 +107,6 @@ const LIBVIRT: Package =
 const PYTHON_LIBVIRT: Package =
     file("python3-libvirt", "/usr/lib/python3/dist-packages/libvirt.py", "the client that the tests use");
 const PYTEST: Package = file("python3-pytest", "/usr/lib/python3/dist-packages/pytest", "runs the tests");
-const VENV: Package = file("python3-venv", "/usr/share/doc/python3-venv", "holds Nova for its test");
 const LIBVIRTD: Package =
     program("libvirt-daemon", "libvirtd", "libvirt's own test driver, which ours is compared with");
 
@@ -115,6 +125,8 @@ pub enum Need {
     Libvirt,
     /// The tests of the libvirt driver.
     LibvirtTests,
+    /// The virtual machine in which deadline-monitor is tested.
+    Guest,
 }
 
 impl Need {
@@ -122,14 +134,17 @@ impl Need {
     pub fn packages(self) -> &'static [Package] {
         match self {
             Need::Partitions => &[GCC, LIBC_DEV, DTC],
-            Need::Core => &[GCC, GXX, LIBC_DEV, DTC, VALGRIND, PKG_CONFIG],
+            Need::Core => {
+                &[GCC, GXX, LIBC_DEV, DTC, VALGRIND, PKG_CONFIG, PODMAN, CRUN, RT_APP, STRESS_NG, QEMU_HOST]
+            }
             Need::Python => &[GCC, LIBC_DEV, PYTHON, PYTHON_VENV],
+            Need::Guest => &[QEMU_HOST, CPIO, BINUTILS],
             Need::Board => &[QEMU, CROSS_GCC, CROSS_LIBC, DTC, CPIO, MAKE],
             Need::Libvirt => &[
                 GCC, LIBC_DEV, PKG_CONFIG, MESON, NINJA, DPKG_DEV, PATCH, XSLTPROC, XMLLINT, DOCUTILS,
                 RPCGEN, GLIB_DEV, GNUTLS_DEV, XML2_DEV, TIRPC_DEV, YAJL_DEV, NL_DEV, LIBVIRT,
             ],
-            Need::LibvirtTests => &[PYTHON_LIBVIRT, PYTEST, VENV, LIBVIRTD, VALGRIND],
+            Need::LibvirtTests => &[PYTHON_LIBVIRT, PYTEST, PYTHON_VENV, LIBVIRTD, VALGRIND],
         }
     }
 }

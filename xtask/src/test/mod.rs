@@ -3,6 +3,7 @@
 mod board;
 mod core;
 mod full_run;
+mod guest;
 mod libvirt;
 mod python;
 
@@ -78,6 +79,13 @@ const STAGES: &[Stage] = &[
         needs: &[Need::Python],
         depth: Depth::Normal,
         run: |recorder, _| python::run(recorder),
+    },
+    Stage {
+        name: "guest",
+        ceiling: minutes(8),
+        needs: &[Need::Guest],
+        depth: Depth::Normal,
+        run: |recorder, _| guest::run(recorder),
     },
     Stage {
         name: "board",
@@ -208,7 +216,7 @@ mod tests {
     #[test]
     fn cheap_stages_come_first() {
         let names: Vec<_> = select(&[], Depth::Normal).unwrap().iter().map(|stage| stage.name).collect();
-        assert_eq!(names, ["check", "core", "python", "board", "libvirt"]);
+        assert_eq!(names, ["check", "core", "python", "guest", "board", "libvirt"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@
 
 #define ROUNDS 9
 #define PRIMES_BELOW 200000
-#define CALLS 50000
+#define CALLS 10000
 #define PAGES 2000
 #define PAGE 4096
 

@@ -110,7 +110,7 @@ fn latencies(board: &CharDevice) -> Kept {
 
 /// Instructions of calls and traps, told by a payload that makes them.
 fn costs(board: &CharDevice) -> Kept {
-    let victim = Listener::new(board)?;
+    let victim = Listener::asleep(board)?;
     let mut attacker = Attacker::new(board)?;
     let before = online();
     let last: u32 = before.rsplit([',', '-']).next().and_then(|last| last.parse().ok()).ok_or("no CPU")?;

@@ -1,6 +1,7 @@
 //! A partition with Debian's kernel, and what is seen of it.
 
 use std::fs;
+use std::io::Read as _;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use vman_core::device::{
     Change, CharDevice, CharEvents, CharPartition, ConsoleAction, CreateRequest, DeviceError, DeviceEvent,
     EventSource, LoadImage, ManagerDevice, PartitionDevice, PartitionInfo, Segment,
 };
-use vman_core::fdt::{BoardTree, PartitionTree};
+use vman_core::fdt::{BoardTree, Entropy, PartitionTree};
 use vman_core::id::{ByteSize, CpuId, Mpidr, PartitionId};
 use vman_core::image::{self, DEVICE_TREE_MAX, KernelImage};
 use vman_core::plan::World;
@@ -194,6 +195,14 @@ impl Files {
     }
 }
 
+fn random() -> Result<Entropy, Broken> {
+    let mut bytes = [0; 40];
+    let read = fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    read.map_err(|error| format!("/dev/urandom: {error}"))?;
+    let (seed, rest) = bytes.split_first_chunk().ok_or("too few bytes")?;
+    Ok(Entropy { kaslr_seed: u64::from_le_bytes(*seed), rng_seed: rest.try_into().map_err(|_| "32 bytes")? })
+}
+
 fn tree(
     board: &CharDevice,
     info: &PartitionInfo,
@@ -210,7 +219,9 @@ fn tree(
         command_line: Some(command_line),
         initrd: places.initrd,
         console_interrupt: None,
-        entropy: None,
+        // As a machine's own firmware gives it: without, the kernel's generator has no seed for minutes, and every system
+        // call pays for that.
+        entropy: Some(random()?),
     };
     tree.build(&board).map_err(|error| error.to_string())
 }

@@ -101,8 +101,17 @@ pub(crate) struct Noticed {
 impl Listener {
     /// Beats when this returns.
     pub(crate) fn new(board: &CharDevice) -> Result<Self, Broken> {
+        Self::start(board, 0)
+    }
+
+    /// Is there, and sleeps.
+    pub(crate) fn asleep(board: &CharDevice) -> Result<Self, Broken> {
+        Self::start(board, 1)
+    }
+
+    fn start(board: &CharDevice, only: u64) -> Result<Self, Broken> {
         let mut attacker = Attacker::new(board)?;
-        attacker.start(Task::Listen, 0, [0; 5])?;
+        attacker.start(Task::Listen, 0, [0, 0, only, 0, 0])?;
         attacker.0.wait_for("H-BEAT 1 ")?;
         Ok(Self(attacker.0))
     }

@@ -106,7 +106,12 @@ impl Session {
         }
         if let Some(qemu) = self.qemu() {
             quit(&self.monitor()).or_else(|_| kill(qemu, Signal::SIGTERM).context("Cannot stop QEMU"))?;
-            wait_for(STOP_LIMIT, || self.qemu().is_none()).context("QEMU does not end")?;
+            wait_for(STOP_LIMIT, || self.qemu().is_none())
+                .or_else(|_| {
+                    kill(qemu, Signal::SIGTERM).context("Cannot stop QEMU")?;
+                    wait_for(STOP_LIMIT, || self.qemu().is_none())
+                })
+                .context("QEMU does not end")?;
         }
         self.remove()
     }
@@ -209,6 +214,8 @@ fn quit(monitor: &Path) -> Result<()> {
         answers.next().context("QEMU says nothing")??;
         (&stream).write_all(format!("{{\"execute\": \"{command}\"}}\n").as_bytes())?;
     }
+    // QEMU forgets what a connection asked for that is closed before the answer; a connection that it closes is one.
+    let _ = answers.next();
     Ok(())
 }
 

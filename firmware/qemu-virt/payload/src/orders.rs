@@ -9,6 +9,7 @@ pub const MAGIC: u64 = 0x6f72_6465_7273_2e31;
 #[repr(u64)]
 pub enum Task {
     /// Victim: beats, counts the interrupts that reach it, and tells the longest gap between two looks at the clock.
+    /// `args`: 0, 0, 1 to sleep instead.
     Listen = 1,
     /// Reads, writes and executes every foreign range. `args`: the target, a neighbour's memory, 1 to try the target only.
     Memory = 2,

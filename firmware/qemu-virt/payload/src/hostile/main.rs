@@ -65,6 +65,7 @@ extern "C" fn payload_main(orders: *const Orders) -> ! {
 fn carry_out(task: Task, args: &[u64; 5]) -> Tally {
     let only = args[2] != 0;
     match task {
+        Task::Listen if only => listen::doze(),
         Task::Listen => listen::beat(),
         Task::Memory => memory::attack(args[0], args[1], only),
         Task::MappedMemory => translation::attack(args[0], args[1]),

@@ -82,6 +82,9 @@ virVMANActionRunLocked(virVMANDriver *driver,
         return virVMANDomainDestroy(driver, vm, VIR_DOMAIN_SHUTOFF_CRASHED,
                                     VIR_DOMAIN_EVENT_STOPPED_CRASHED);
 
+    case VIR_VMAN_ACTION_RESERVE:
+        return vm->persistent ? virVMANDomainDefineXML(driver, vm) : 0;
+
     case VIR_VMAN_ACTION_AUTOSTART:
         if (!vm->autostart || virDomainObjIsActive(vm))
             return 0;
@@ -107,7 +110,7 @@ virVMANActionRun(void *jobdata,
         if (action->type == VIR_VMAN_ACTION_RELEASE)
             virVMANReserveReleaseStopped(driver, vm);
     } else if (virDomainObjBeginJob(vm, VIR_JOB_MODIFY) == 0) {
-        VIR_VMAN_DOMAIN_PRIVATE(vm)->busy = true;
+        virVMANDomainTakeJob(vm);
         if (virVMANActionRunLocked(driver, vm, action->type) < 0) {
             VIR_ERROR(_("Action %d on domain '%s' failed: %s"),
                       action->type, vm->def->name, virGetLastErrorMessage());
@@ -156,6 +159,30 @@ virVMANActionQueue(virVMANDriver *driver,
         virObjectUnref(vm);
         g_free(action);
     }
+}
+
+
+static int
+virVMANActionReserveDomain(virDomainObj *vm,
+                           void *opaque)
+{
+    VIR_LOCK_GUARD lock = virObjectLockGuard(vm);
+
+    if (vm->persistent && !virDomainObjIsActive(vm) &&
+        VIR_VMAN_DOMAIN_PRIVATE(vm)->partition == 0)
+        virVMANActionQueue(opaque, vm, VIR_VMAN_ACTION_RESERVE);
+
+    return 0;
+}
+
+
+/* A board that was turned off has forgotten what was reserved on it. */
+void
+virVMANActionReserve(virVMANDriver *driver)
+{
+    if (driver->config->reserveOn == VIR_VMAN_RESERVE_ON_DEFINE)
+        virDomainObjListForEach(driver->domains, false,
+                                virVMANActionReserveDomain, driver);
 }
 
 

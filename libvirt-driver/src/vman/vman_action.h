@@ -28,6 +28,7 @@ typedef enum {
     VIR_VMAN_ACTION_SHUTDOWN,       /* <on_reboot>destroy */
     VIR_VMAN_ACTION_REBOOT,         /* <on_crash>restart */
     VIR_VMAN_ACTION_CRASH_DESTROY,  /* <on_crash>destroy */
+    VIR_VMAN_ACTION_RESERVE,        /* the partition of a defined domain, on a new board */
     VIR_VMAN_ACTION_AUTOSTART,
 } virVMANActionType;
 
@@ -38,6 +39,9 @@ void
 virVMANActionQueue(virVMANDriver *driver,
                    virDomainObj *vm,
                    virVMANActionType type);
+
+void
+virVMANActionReserve(virVMANDriver *driver);
 
 void
 virVMANActionAutostart(virVMANDriver *driver);

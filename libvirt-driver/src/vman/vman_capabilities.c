@@ -32,6 +32,10 @@
 
 VIR_LOG_INIT("vman.vman_capabilities");
 
+/* In the place of an emulator, which the schema asks for: what makes domains
+ * run is the board's driver. */
+#define VMAN_DEVICE "/dev/vmanager"
+
 /* One NUMA cell with all cores and all memory of the board. */
 static virCapsHostNUMA *
 virVMANCapabilitiesMakeNUMA(const vman_host *host)
@@ -70,19 +74,6 @@ virVMANCapabilitiesMakeCPU(const vman_host *host)
 }
 
 
-/* The same for the same board, on whatever machine the driver runs. */
-static void
-virVMANCapabilitiesMakeUUID(const vman_host *host,
-                            unsigned char *uuid)
-{
-    if (virGetHostUUID(uuid) < 0) {
-        VIR_DEBUG("no UUID for board '%s'", host->model);
-        memset(uuid, 0, VIR_UUID_BUFLEN);
-        virResetLastError();
-    }
-}
-
-
 static virCaps *
 virVMANCapabilitiesMake(const vman_host *host)
 {
@@ -93,7 +84,12 @@ virVMANCapabilitiesMake(const vman_host *host)
     if (!caps)
         return NULL;
 
-    virVMANCapabilitiesMakeUUID(host, caps->host.host_uuid);
+    /* The identity of a libvirt host is that of the daemon's machine. */
+    if (virGetHostUUID(caps->host.host_uuid) < 0) {
+        VIR_DEBUG("Host without UUID: %s", virGetLastErrorMessage());
+        virResetLastError();
+    }
+
     caps->host.cpu = virVMANCapabilitiesMakeCPU(host);
     caps->host.numa = virVMANCapabilitiesMakeNUMA(host);
 
@@ -138,7 +134,7 @@ virVMANDomainCapsCheck(virArch arch,
                        const char *archName,
                        const char *type)
 {
-    if (emulator) {
+    if (emulator && STRNEQ(emulator, VMAN_DEVICE)) {
         virReportError(VIR_ERR_INVALID_ARG,
                        _("there is no emulator '%s': partitions run on the board itself"),
                        emulator);
@@ -207,7 +203,8 @@ virVMANDomainCapsFormat(virVMANDriver *driver,
     if (virVMANDomainCapsCheck(arch, emulator, archName, type) < 0)
         return NULL;
 
-    if (!(caps = virDomainCapsNew(NULL, machine, arch, VIR_DOMAIN_VIRT_VMAN)))
+    if (!(caps = virDomainCapsNew(VMAN_DEVICE, machine, arch,
+                                  VIR_DOMAIN_VIRT_VMAN)))
         return NULL;
 
     caps->maxvcpus = host.cores_total - host.cores_management;

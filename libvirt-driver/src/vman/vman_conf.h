@@ -79,6 +79,10 @@ struct _virVMANDriver {
     /* Number of a partition -> UUID of its domain; needs the lock. */
     GHashTable *partitions;
 
+    /* UUIDs of domains that are gone but whose partitions could not be given
+     * back; needs the lock. */
+    GHashTable *orphans;
+
     /* Running domains keep the daemon from its idle exit. */
     int nactive;                    /* atomic */
     virStateInhibitCallback inhibitCallback;

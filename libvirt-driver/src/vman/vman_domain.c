@@ -141,16 +141,28 @@ virVMANDomainBeginJob(virDomainObj *vm,
         return -1;
     }
 
-    VIR_VMAN_DOMAIN_PRIVATE(vm)->busy = true;
+    virVMANDomainTakeJob(vm);
     return 0;
+}
+
+
+/* To be called with libvirt's job on the domain. */
+void
+virVMANDomainTakeJob(virDomainObj *vm)
+{
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+
+    priv->busy = true;
+    priv->jobs++;
 }
 
 
 void
 virVMANDomainEndJob(virDomainObj *vm)
 {
-    VIR_VMAN_DOMAIN_PRIVATE(vm)->busy = false;
+    /* More may come while these are handled, so the order matters. */
     virVMANEventDrain(vm);
+    VIR_VMAN_DOMAIN_PRIVATE(vm)->busy = false;
     virDomainObjEndJob(vm);
 }
 

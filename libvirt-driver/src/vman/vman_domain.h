@@ -33,6 +33,7 @@ struct _virVMANDomainObjPrivate {
      * in @events; those that its own commands cause are told apart by
      * @expected (vman_event.c). */
     bool busy;
+    unsigned int jobs;              /* how many there were */
     GArray *events;                 /* vman_event */
     GArray *expected;               /* virVMANExpected */
 
@@ -55,6 +56,9 @@ virVMANDomainObjFromDomain(virDomainPtr dom);
 int
 virVMANDomainBeginJob(virDomainObj *vm,
                       virDomainJob job);
+
+void
+virVMANDomainTakeJob(virDomainObj *vm);
 
 void
 virVMANDomainEndJob(virDomainObj *vm);

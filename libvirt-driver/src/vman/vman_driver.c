@@ -31,11 +31,15 @@
 #include "vman_capabilities.h"
 #include "vman_domain.h"
 #include "vman_driver.h"
+#include "vman_driver_absent.h"
+#include "vman_driver_console.h"
+#include "vman_driver_define.h"
 #include "vman_driver_lifecycle.h"
+#include "vman_driver_lookup.h"
 #include "vman_driver_node.h"
 #include "vman_driver_query.h"
 #include "vman_driver_settings.h"
-#include "vman_event.h"
+#include "vman_event_stream.h"
 #include "vman_file.h"
 #include "vman_stats.h"
 
@@ -62,6 +66,7 @@ vmanStateCleanup(void)
     virObjectUnref(driver->board);
     virObjectUnref(driver->monitor);
     g_clear_pointer(&driver->partitions, g_hash_table_unref);
+    g_clear_pointer(&driver->orphans, g_hash_table_unref);
 
     if (driver->lockFD != -1)
         virPidFileRelease(driver->config->stateDir, "driver", driver->lockFD);
@@ -88,6 +93,7 @@ vmanStateInitializeObjects(virVMANDriver *driver)
         return -1;
 
     driver->partitions = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    driver->orphans = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
     if (!(driver->monitor = virVMANMonitorNew(cfg->vmandSocket,
                                               cfg->vmandTimeout)) ||

@@ -23,22 +23,6 @@
 /* Callbacks of virHypervisorDriver: see the reference of libvirt's API. */
 
 virDomainPtr
-vmanDomainDefineXMLFlags(virConnectPtr conn,
-                         const char *xml,
-                         unsigned int flags);
-
-virDomainPtr
-vmanDomainDefineXML(virConnectPtr conn,
-                    const char *xml);
-
-int
-vmanDomainUndefineFlags(virDomainPtr dom,
-                        unsigned int flags);
-
-int
-vmanDomainUndefine(virDomainPtr dom);
-
-virDomainPtr
 vmanDomainCreateXML(virConnectPtr conn,
                     const char *xml,
                     unsigned int flags);
@@ -77,31 +61,3 @@ vmanDomainDestroyFlags(virDomainPtr dom,
 
 int
 vmanDomainDestroy(virDomainPtr dom);
-
-int
-vmanDomainSaveFlags(virDomainPtr dom,
-                    const char *to,
-                    const char *dxml,
-                    unsigned int flags);
-
-int
-vmanDomainSave(virDomainPtr dom,
-               const char *to);
-
-int
-vmanDomainManagedSave(virDomainPtr dom,
-                      unsigned int flags);
-
-int
-vmanDomainHasManagedSaveImage(virDomainPtr dom,
-                              unsigned int flags);
-
-int
-vmanDomainManagedSaveRemove(virDomainPtr dom,
-                            unsigned int flags);
-
-int
-vmanDomainOpenConsole(virDomainPtr dom,
-                      const char *dev_name,
-                      virStreamPtr st,
-                      unsigned int flags);

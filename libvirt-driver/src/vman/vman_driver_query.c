@@ -20,89 +20,19 @@
 
 #include "datatypes.h"
 #include "viraccessapicheck.h"
-#include "virdomainsnapshotobjlist.h"
 #include "virerror.h"
 #include "virlog.h"
 #include "virtypedparam.h"
-#include "viruuid.h"
 #include "vman_device.h"
 #include "vman_domain.h"
 #include "vman_driver_query.h"
-#include "vman_event.h"
+#include "vman_event_stream.h"
 #include "vman_stats.h"
 #include "vman_xml.h"
 
 #define VIR_FROM_THIS VIR_FROM_VMAN
 
 VIR_LOG_INIT("vman.vman_driver_query");
-
-virDomainPtr
-vmanDomainLookupByID(virConnectPtr conn,
-                     int id)
-{
-    virVMANDriver *driver = conn->privateData;
-    virDomainObj *vm;
-    virDomainPtr dom = NULL;
-
-    if (!(vm = virDomainObjListFindByID(driver->domains, id))) {
-        virReportError(VIR_ERR_NO_DOMAIN,
-                       _("no domain with matching id '%d'"), id);
-        return NULL;
-    }
-
-    if (virDomainLookupByIDEnsureACL(conn, vm->def) == 0)
-        dom = virGetDomain(conn, vm->def->name, vm->def->uuid, vm->def->id);
-
-    virDomainObjEndAPI(&vm);
-    return dom;
-}
-
-
-virDomainPtr
-vmanDomainLookupByUUID(virConnectPtr conn,
-                       const unsigned char *uuid)
-{
-    virVMANDriver *driver = conn->privateData;
-    char uuidstr[VIR_UUID_STRING_BUFLEN];
-    virDomainObj *vm;
-    virDomainPtr dom = NULL;
-
-    if (!(vm = virDomainObjListFindByUUID(driver->domains, uuid))) {
-        virUUIDFormat(uuid, uuidstr);
-        virReportError(VIR_ERR_NO_DOMAIN,
-                       _("no domain with matching uuid '%s'"), uuidstr);
-        return NULL;
-    }
-
-    if (virDomainLookupByUUIDEnsureACL(conn, vm->def) == 0)
-        dom = virGetDomain(conn, vm->def->name, vm->def->uuid, vm->def->id);
-
-    virDomainObjEndAPI(&vm);
-    return dom;
-}
-
-
-virDomainPtr
-vmanDomainLookupByName(virConnectPtr conn,
-                       const char *name)
-{
-    virVMANDriver *driver = conn->privateData;
-    virDomainObj *vm;
-    virDomainPtr dom = NULL;
-
-    if (!(vm = virDomainObjListFindByName(driver->domains, name))) {
-        virReportError(VIR_ERR_NO_DOMAIN,
-                       _("no domain with matching name '%s'"), name);
-        return NULL;
-    }
-
-    if (virDomainLookupByNameEnsureACL(conn, vm->def) == 0)
-        dom = virGetDomain(conn, vm->def->name, vm->def->uuid, vm->def->id);
-
-    virDomainObjEndAPI(&vm);
-    return dom;
-}
-
 
 char *
 vmanDomainGetOSType(virDomainPtr dom)
@@ -416,154 +346,6 @@ vmanDomainGetVcpuPinInfo(virDomainPtr dom,
                                            all, NULL);
 
  cleanup:
-    virDomainObjEndAPI(&vm);
-    return ret;
-}
-
-
-int
-vmanDomainIsActive(virDomainPtr dom)
-{
-    virDomainObj *vm;
-    int ret = -1;
-
-    if (!(vm = virVMANDomainObjFromDomain(dom)))
-        return -1;
-
-    if (virDomainIsActiveEnsureACL(dom->conn, vm->def) == 0)
-        ret = virDomainObjIsActive(vm);
-
-    virDomainObjEndAPI(&vm);
-    return ret;
-}
-
-
-int
-vmanDomainIsPersistent(virDomainPtr dom)
-{
-    virDomainObj *vm;
-    int ret = -1;
-
-    if (!(vm = virVMANDomainObjFromDomain(dom)))
-        return -1;
-
-    if (virDomainIsPersistentEnsureACL(dom->conn, vm->def) == 0)
-        ret = vm->persistent;
-
-    virDomainObjEndAPI(&vm);
-    return ret;
-}
-
-
-int
-vmanDomainIsUpdated(virDomainPtr dom)
-{
-    virDomainObj *vm;
-    int ret = -1;
-
-    if (!(vm = virVMANDomainObjFromDomain(dom)))
-        return -1;
-
-    if (virDomainIsUpdatedEnsureACL(dom->conn, vm->def) == 0)
-        ret = vm->updated;
-
-    virDomainObjEndAPI(&vm);
-    return ret;
-}
-
-
-/* No operation of the driver goes on behind a client's back. */
-int
-vmanDomainGetJobInfo(virDomainPtr dom,
-                     virDomainJobInfoPtr info)
-{
-    virDomainObj *vm;
-    int ret = -1;
-
-    if (!(vm = virVMANDomainObjFromDomain(dom)))
-        return -1;
-
-    if (virDomainGetJobInfoEnsureACL(dom->conn, vm->def) == 0 &&
-        virDomainObjCheckActive(vm) == 0) {
-        memset(info, 0, sizeof(*info));
-        info->type = VIR_DOMAIN_JOB_NONE;
-        ret = 0;
-    }
-
-    virDomainObjEndAPI(&vm);
-    return ret;
-}
-
-
-int
-vmanDomainGetJobStats(virDomainPtr dom,
-                      int *type,
-                      virTypedParameterPtr *params,
-                      int *nparams,
-                      unsigned int flags)
-{
-    virDomainObj *vm;
-    int ret = -1;
-
-    virCheckFlags(VIR_DOMAIN_JOB_STATS_COMPLETED |
-                  VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED, -1);
-
-    if (!(vm = virVMANDomainObjFromDomain(dom)))
-        return -1;
-
-    if (virDomainGetJobStatsEnsureACL(dom->conn, vm->def) == 0 &&
-        virDomainObjCheckActive(vm) == 0) {
-        *type = VIR_DOMAIN_JOB_NONE;
-        *params = NULL;
-        *nparams = 0;
-        ret = 0;
-    }
-
-    virDomainObjEndAPI(&vm);
-    return ret;
-}
-
-
-/* There are none: tools ask before they undefine a domain. */
-int
-vmanDomainSnapshotNum(virDomainPtr dom,
-                      unsigned int flags)
-{
-    virDomainObj *vm;
-    int ret;
-
-    virCheckFlags(VIR_DOMAIN_SNAPSHOT_LIST_ROOTS |
-                  VIR_DOMAIN_SNAPSHOT_FILTERS_ALL, -1);
-
-    if (!(vm = virVMANDomainObjFromDomain(dom)))
-        return -1;
-
-    ret = virDomainSnapshotNumEnsureACL(dom->conn, vm->def);
-
-    virDomainObjEndAPI(&vm);
-    return ret;
-}
-
-
-int
-vmanDomainListAllSnapshots(virDomainPtr dom,
-                           virDomainSnapshotPtr **snaps,
-                           unsigned int flags)
-{
-    virDomainObj *vm;
-    int ret;
-
-    virCheckFlags(VIR_DOMAIN_SNAPSHOT_LIST_ROOTS |
-                  VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL |
-                  VIR_DOMAIN_SNAPSHOT_FILTERS_ALL, -1);
-
-    if (!(vm = virVMANDomainObjFromDomain(dom)))
-        return -1;
-
-    ret = virDomainListAllSnapshotsEnsureACL(dom->conn, vm->def);
-    if (ret == 0 && snaps)
-        *snaps = g_new0(virDomainSnapshotPtr, 1);
-
     virDomainObjEndAPI(&vm);
     return ret;
 }

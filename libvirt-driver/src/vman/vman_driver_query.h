@@ -22,18 +22,6 @@
 
 /* Callbacks of virHypervisorDriver: see the reference of libvirt's API. */
 
-virDomainPtr
-vmanDomainLookupByID(virConnectPtr conn,
-                     int id);
-
-virDomainPtr
-vmanDomainLookupByUUID(virConnectPtr conn,
-                       const unsigned char *uuid);
-
-virDomainPtr
-vmanDomainLookupByName(virConnectPtr conn,
-                       const char *name);
-
 char *
 vmanDomainGetOSType(virDomainPtr dom);
 
@@ -93,35 +81,6 @@ vmanDomainGetVcpuPinInfo(virDomainPtr dom,
                          unsigned char *cpumaps,
                          int maplen,
                          unsigned int flags);
-
-int
-vmanDomainIsActive(virDomainPtr dom);
-
-int
-vmanDomainIsPersistent(virDomainPtr dom);
-
-int
-vmanDomainIsUpdated(virDomainPtr dom);
-
-int
-vmanDomainGetJobInfo(virDomainPtr dom,
-                     virDomainJobInfoPtr info);
-
-int
-vmanDomainGetJobStats(virDomainPtr dom,
-                      int *type,
-                      virTypedParameterPtr *params,
-                      int *nparams,
-                      unsigned int flags);
-
-int
-vmanDomainSnapshotNum(virDomainPtr dom,
-                      unsigned int flags);
-
-int
-vmanDomainListAllSnapshots(virDomainPtr dom,
-                           virDomainSnapshotPtr **snaps,
-                           unsigned int flags);
 
 int
 vmanDomainGetMessages(virDomainPtr dom,

@@ -1,5 +1,5 @@
 /*
- * vman_event.c: what happens on the board, and what it means for domains
+ * vman_event.c: what an event of the board means for a domain
  *
  * This library is free software; you can redistribute it and/or
  * modify it under the terms of the GNU Lesser General Public
@@ -18,42 +18,17 @@
 
 #include <config.h>
 
-#include <poll.h>
-
-#include "viralloc.h"
 #include "virerror.h"
-#include "vireventthread.h"
-#include "virfile.h"
 #include "virlog.h"
-#include "virutil.h"
-#include "viruuid.h"
 #include "vman_action.h"
 #include "vman_domain.h"
 #include "vman_event.h"
 #include "vman_process.h"
+#include "vman_record.h"
 
 #define VIR_FROM_THIS VIR_FROM_VMAN
 
 VIR_LOG_INIT("vman.vman_event");
-
-/* How long a lost vmand is left alone between two attempts. */
-#define VMAN_RETRY_MIN_MS 100
-#define VMAN_RETRY_MAX_MS 2000
-
-struct _virVMANEvents {
-    virVMANDriver *driver;
-    virThread thread;
-    int wake[2];                    /* closed at its writing end: stop */
-    int live;                       /* atomic: vmand's events come in */
-};
-
-
-bool
-virVMANEventsAreLive(virVMANEvents *events)
-{
-    return events && g_atomic_int_get(&events->live);
-}
-
 
 /* Whether a partition's state is what the domain shows already. */
 static bool
@@ -84,9 +59,9 @@ virVMANEventOnReady(virVMANDriver *driver,
         return;
     }
 
-    virVMANProcessStopped(driver, vm,
-                          VIR_DOMAIN_SHUTOFF_SHUTDOWN,
-                          VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
+    virVMANRecordStopped(driver, vm,
+                         VIR_DOMAIN_SHUTOFF_SHUTDOWN,
+                         VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
     virVMANActionQueue(driver, vm, VIR_VMAN_ACTION_RELEASE);
 }
 
@@ -107,15 +82,15 @@ virVMANEventOnState(virVMANDriver *driver,
 
     case VMAN_STATE_DEPLOYED:
         if (virDomainObjIsActive(vm))
-            virVMANProcessResumed(driver, vm);
+            virVMANRecordResumed(driver, vm);
         else
-            virVMANProcessStarted(driver, vm, VIR_DOMAIN_RUNNING_BOOTED);
+            virVMANRecordStarted(driver, vm, VIR_DOMAIN_RUNNING_BOOTED);
         break;
 
     case VMAN_STATE_SUSPENDED:
         if (!virDomainObjIsActive(vm))
-            virVMANProcessStarted(driver, vm, VIR_DOMAIN_RUNNING_BOOTED);
-        virVMANProcessSuspended(driver, vm);
+            virVMANRecordStarted(driver, vm, VIR_DOMAIN_RUNNING_BOOTED);
+        virVMANRecordSuspended(driver, vm);
         break;
 
     case VMAN_STATE_NONE:
@@ -132,7 +107,7 @@ virVMANEventOnRebooted(virVMANDriver *driver,
     if (!virDomainObjIsActive(vm))
         return;
 
-    virVMANProcessRebooted(driver, vm);
+    virVMANRecordRebooted(driver, vm);
     if (cause == VMAN_CAUSE_GUEST &&
         vm->def->onReboot == VIR_DOMAIN_LIFECYCLE_ACTION_DESTROY)
         virVMANActionQueue(driver, vm, VIR_VMAN_ACTION_SHUTDOWN);
@@ -147,7 +122,7 @@ virVMANEventOnFaulted(virVMANDriver *driver,
         virDomainObjGetState(vm, NULL) == VIR_DOMAIN_CRASHED)
         return;
 
-    virVMANProcessCrashed(driver, vm);
+    virVMANRecordCrashed(driver, vm);
 
     if (vm->def->onCrash == VIR_DOMAIN_LIFECYCLE_ACTION_DESTROY)
         virVMANActionQueue(driver, vm, VIR_VMAN_ACTION_CRASH_DESTROY);
@@ -164,8 +139,8 @@ virVMANEventOnVanished(virVMANDriver *driver,
     virVMANDomainSetPartition(vm, NULL);
 
     if (virDomainObjIsActive(vm))
-        virVMANProcessStopped(driver, vm, VIR_DOMAIN_SHUTOFF_FAILED,
-                              VIR_DOMAIN_EVENT_STOPPED_FAILED);
+        virVMANRecordStopped(driver, vm, VIR_DOMAIN_SHUTOFF_FAILED,
+                             VIR_DOMAIN_EVENT_STOPPED_FAILED);
 }
 
 
@@ -324,27 +299,65 @@ virVMANEventUnexpect(virDomainObj *vm,
 }
 
 
-static void
+/* Asks vmand about the domain's partition, which is unlocked meanwhile.
+ *
+ * Returns 1 with *@partition, 0 if it is gone, -1 if vmand does not say. */
+static int
 virVMANEventAsk(virVMANDriver *driver,
-                virDomainObj *vm)
+                virDomainObj *vm,
+                vman_partition *partition)
 {
     unsigned int id = VIR_VMAN_DOMAIN_PRIVATE(vm)->partition;
-    vman_partition partition = { 0 };
-    bool gone = false;
-    int rc;
+    int ret = 1;
 
     if (id == 0)
-        return;
+        return 0;
 
     virVMANDomainEnterMonitor(vm);
-    if ((rc = virVMANMonitorQueryPartition(driver->monitor, id, &partition)) < 0)
-        gone = virGetLastErrorCode() == VIR_ERR_NO_DOMAIN;
+    if (virVMANMonitorQueryPartition(driver->monitor, id, partition) < 0)
+        ret = virGetLastErrorCode() == VIR_ERR_NO_DOMAIN ? 0 : -1;
     virVMANDomainExitMonitor(vm);
 
-    if (rc == 0)
-        virVMANEventSync(driver, vm, &partition);
-    else if (gone)
-        virVMANEventSync(driver, vm, NULL);
+    return ret;
+}
+
+
+/* At the end of a job, before anybody else may change the domain. */
+static void
+virVMANEventSyncInJob(virVMANDriver *driver,
+                      virDomainObj *vm)
+{
+    vman_partition partition = { 0 };
+    int known = virVMANEventAsk(driver, vm, &partition);
+
+    if (known >= 0)
+        virVMANEventSync(driver, vm, known ? &partition : NULL);
+}
+
+
+/* Without a job: an answer counts only if no job has begun since. */
+static void
+virVMANEventSyncIdle(virVMANDriver *driver,
+                     virDomainObj *vm)
+{
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+    vman_partition partition = { 0 };
+    unsigned int jobs;
+    int known;
+
+    do {
+        jobs = priv->jobs;
+        if ((known = virVMANEventAsk(driver, vm, &partition)) < 0 ||
+            vm->removing)
+            return;
+
+        if (priv->busy) {
+            virVMANEventDeferSync(priv);
+            return;
+        }
+    } while (jobs != priv->jobs);
+
+    virVMANEventSync(driver, vm, known ? &partition : NULL);
 }
 
 
@@ -369,7 +382,7 @@ virVMANEventDrain(virDomainObj *vm)
         vman_event event = g_array_index(priv->events, vman_event, i);
 
         if (event.kind == VMAN_EVENT_KIND_LOST)
-            virVMANEventAsk(priv->driver, vm);
+            virVMANEventSyncInJob(priv->driver, vm);
         else
             virVMANEventHandle(priv->driver, vm, &event);
     }
@@ -378,220 +391,56 @@ virVMANEventDrain(virDomainObj *vm)
 }
 
 
-static void
-virVMANEventDispatch(virVMANDriver *driver,
-                     const vman_event *event)
+/**
+ * virVMANEventTake:
+ * @driver: the driver
+ * @vm: the domain, locked
+ * @event: an event about its partition
+ */
+void
+virVMANEventTake(virVMANDriver *driver,
+                 virDomainObj *vm,
+                 const vman_event *event)
 {
-    virVMANDomainObjPrivate *priv;
-    virDomainObj *vm;
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
 
-    VIR_DEBUG("event kind=%d id=%u from=%d to=%d cause=%d seq=%llu",
-              event->kind, event->id, event->from, event->to, event->cause,
-              (unsigned long long) event->seq);
-
-    if (!(vm = virVMANDomainFindByPartition(driver, event->id)))
-        return;
-
-    priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
     if (virVMANEventIsExpected(priv, event))
         VIR_DEBUG("event of an own command");
     else if (priv->busy)
         virVMANEventDefer(priv, event);
     else
         virVMANEventHandle(driver, vm, event);
-
-    virDomainObjEndAPI(&vm);
-}
-
-
-/* Compares a domain with what vmand has told; -> vman_partitions. */
-static int
-virVMANEventReconcileDomain(virDomainObj *vm,
-                            void *opaque)
-{
-    GHashTable *byUUID = opaque;
-    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
-    char uuid[VIR_UUID_STRING_BUFLEN];
-
-    virObjectLock(vm);
-    virUUIDFormat(vm->def->uuid, uuid);
-    if (priv->busy)
-        virVMANEventDeferSync(priv);
-    else
-        virVMANEventSync(priv->driver, vm, g_hash_table_lookup(byUUID, uuid));
-    virObjectUnlock(vm);
-    return 0;
-}
-
-
-static int
-virVMANEventReconcile(virVMANDriver *driver)
-{
-    g_autoptr(GHashTable) byUUID = g_hash_table_new_full(g_str_hash, g_str_equal,
-                                                         NULL, g_free);
-    g_autoptr(vman_partitions) partitions = NULL;
-    virDomainObj **vms = NULL;
-    size_t nvms = 0;
-    size_t i;
-
-    if (virVMANBoardRefresh(driver->board, driver->monitor) < 0 ||
-        virVMANMonitorQueryPartitions(driver->monitor, &partitions) < 0)
-        return -1;
-
-    for (i = 0; i < vman_partitions_count(partitions); i++) {
-        g_autofree vman_partition *partition = g_new0(vman_partition, 1);
-
-        partition->size = sizeof(*partition);
-        if (vman_partitions_get(partitions, i, partition, NULL) == VMAN_STATUS_OK) {
-            char *uuid = partition->uuid;
-
-            g_hash_table_insert(byUUID, uuid, g_steal_pointer(&partition));
-        }
-    }
-
-    virDomainObjListCollectAll(driver->domains, &vms, &nvms);
-    for (i = 0; i < nvms; i++)
-        virVMANEventReconcileDomain(vms[i], byUUID);
-    virObjectListFreeCount(vms, nvms);
-
-    return 0;
-}
-
-
-/* Handles what has come; -1 when the stream is at its end. */
-static int
-virVMANEventsRead(virVMANEvents *events,
-                  vman_events *stream)
-{
-    vman_event event;
-    vman_error *error = NULL;
-
-    for (;;) {
-        event = (vman_event) { .size = sizeof(event) };
-        if (vman_events_next(stream, &event, &error) != VMAN_STATUS_OK) {
-            VIR_INFO("vmand's events end: %s", vman_error_message(error));
-            vman_error_free(error);
-            return -1;
-        }
-
-        if (event.kind == VMAN_EVENT_KIND_NONE)
-            return 0;
-
-        if (event.kind == VMAN_EVENT_KIND_STOPPING)
-            return -1;
-
-        if (event.kind != VMAN_EVENT_KIND_LOST)
-            virVMANEventDispatch(events->driver, &event);
-        else if (virVMANEventReconcile(events->driver) < 0)
-            return -1;
-    }
-}
-
-
-/* Returns -1 when it is time to stop, else 0 after @timeout_ms or at once when
- * @fd has something to read. */
-static int
-virVMANEventsWait(virVMANEvents *events,
-                  int fd,
-                  int timeout_ms)
-{
-    struct pollfd fds[] = {
-        { .fd = events->wake[0], .events = POLLIN },
-        { .fd = fd, .events = POLLIN },
-    };
-
-    if (poll(fds, G_N_ELEMENTS(fds), timeout_ms) < 0 && errno != EINTR)
-        VIR_WARN("poll failed: %s", g_strerror(errno));
-
-    return fds[0].revents ? -1 : 0;
-}
-
-
-static void
-virVMANEventsFollow(virVMANEvents *events,
-                    vman_events *stream)
-{
-    virVMANDriver *driver = events->driver;
-
-    if (virVMANEventReconcile(driver) < 0)
-        return;
-
-    VIR_INFO("vmand at '%s' is here", virVMANMonitorGetSocket(driver->monitor));
-    g_atomic_int_set(&events->live, true);
-    virVMANActionAutostart(driver);
-
-    while (virVMANEventsWait(events, vman_events_fd(stream), -1) == 0 &&
-           virVMANEventsRead(events, stream) == 0)
-        ;
-
-    g_atomic_int_set(&events->live, false);
-    virVMANMonitorDropIdle(driver->monitor);
-}
-
-
-static void
-virVMANEventsMain(void *opaque)
-{
-    virVMANEvents *events = opaque;
-    virVMANDriverConfig *cfg = events->driver->config;
-    int retry_ms = VMAN_RETRY_MIN_MS;
-
-    do {
-        vman_events *stream = NULL;
-        vman_error *error = NULL;
-
-        virResetLastError();
-        if (vman_events_open(cfg->vmandSocket, cfg->vmandTimeout, &stream,
-                             &error) == VMAN_STATUS_OK) {
-            virVMANEventsFollow(events, stream);
-            vman_events_free(stream);
-            retry_ms = VMAN_RETRY_MIN_MS;
-        } else {
-            VIR_DEBUG("no vmand: %s", vman_error_message(error));
-            vman_error_free(error);
-            retry_ms = MIN(retry_ms * 2, VMAN_RETRY_MAX_MS);
-        }
-    } while (virVMANEventsWait(events, -1, retry_ms) == 0);
 }
 
 
 /**
- * virVMANEventsNew:
+ * virVMANEventTakeTruth:
  * @driver: the driver
+ * @vm: the domain, locked
+ * @partition: what vmand has told about it a while ago, NULL if it has no
+ *             partition
  *
- * Starts to follow vmand, now and whenever it comes back.
- *
- * Returns the handle, or NULL with an error reported.
+ * What agrees needs no further question; for the rest vmand is asked again,
+ * as the domain may have changed since.
  */
-virVMANEvents *
-virVMANEventsNew(virVMANDriver *driver)
-{
-    g_autofree virVMANEvents *events = g_new0(virVMANEvents, 1);
-
-    events->driver = driver;
-    if (virPipe(events->wake) < 0)
-        return NULL;
-
-    if (virThreadCreateFull(&events->thread, true, virVMANEventsMain,
-                            "vman-events", false, events) < 0) {
-        virReportSystemError(errno, "%s", _("Failed to create thread"));
-        VIR_FORCE_CLOSE(events->wake[0]);
-        VIR_FORCE_CLOSE(events->wake[1]);
-        return NULL;
-    }
-
-    return g_steal_pointer(&events);
-}
-
-
 void
-virVMANEventsFree(virVMANEvents *events)
+virVMANEventTakeTruth(virVMANDriver *driver,
+                      virDomainObj *vm,
+                      const vman_partition *partition)
 {
-    if (!events)
-        return;
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
 
-    VIR_FORCE_CLOSE(events->wake[1]);
-    virThreadJoin(&events->thread);
-    VIR_FORCE_CLOSE(events->wake[0]);
-    g_free(events);
+    if (priv->busy) {
+        virVMANEventDeferSync(priv);
+    } else if (partition && priv->partition == 0) {
+        /* Found by its UUID, after a start of the driver. */
+        virVMANDomainSetPartition(vm, partition);
+        virVMANEventSyncIdle(driver, vm);
+    } else if (partition && partition->id == priv->partition &&
+               partition->condition == VMAN_CONDITION_RUNNING &&
+               virVMANEventIsKnown(vm, partition->state)) {
+        virVMANEventSync(driver, vm, partition);
+    } else if (priv->partition != 0) {
+        virVMANEventSyncIdle(driver, vm);
+    }
 }

@@ -1,5 +1,5 @@
 /*
- * vman_event.h: what happens on the board, and what it means for domains
+ * vman_event.h: what an event of the board means for a domain
  *
  * This library is free software; you can redistribute it and/or
  * modify it under the terms of the GNU Lesser General Public
@@ -27,14 +27,15 @@ struct _virVMANExpected {
     vman_state to;
 };
 
-virVMANEvents *
-virVMANEventsNew(virVMANDriver *driver);
+void
+virVMANEventTake(virVMANDriver *driver,
+                 virDomainObj *vm,
+                 const vman_event *event);
 
 void
-virVMANEventsFree(virVMANEvents *events);
-
-bool
-virVMANEventsAreLive(virVMANEvents *events);
+virVMANEventTakeTruth(virVMANDriver *driver,
+                      virDomainObj *vm,
+                      const vman_partition *partition);
 
 void
 virVMANEventExpect(virDomainObj *vm,

@@ -28,7 +28,7 @@
 #include "virxml.h"
 #include "vman_domain.h"
 #include "vman_file.h"
-#include "vman_process.h"
+#include "vman_record.h"
 #include "vman_xml.h"
 
 #define VIR_FROM_THIS VIR_FROM_VMAN
@@ -265,7 +265,7 @@ virVMANFileLoadStatus(virVMANDriver *driver,
 
     vm->def->id = priv->grant.id;
     virVMANDomainSetPartition(vm, &priv->grant);
-    virVMANProcessInhibit(driver, 1);
+    virVMANRecordInhibit(driver, 1);
     return vm;
 }
 

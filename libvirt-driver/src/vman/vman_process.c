@@ -20,203 +20,15 @@
 
 #include "virerror.h"
 #include "virlog.h"
-#include "viruuid.h"
-#include "vman_device.h"
 #include "vman_domain.h"
 #include "vman_event.h"
-#include "vman_file.h"
 #include "vman_process.h"
+#include "vman_record.h"
 #include "vman_reserve.h"
 
 #define VIR_FROM_THIS VIR_FROM_VMAN
 
 VIR_LOG_INIT("vman.vman_process");
-
-static void
-virVMANProcessQueueLifecycle(virVMANDriver *driver,
-                             virDomainObj *vm,
-                             int event,
-                             int detail)
-{
-    virObjectEventStateQueue(driver->domainEventState,
-                             virDomainEventLifecycleNewFromObj(vm, event, detail));
-}
-
-
-static void
-virVMANProcessSaveStatus(virVMANDriver *driver,
-                         virDomainObj *vm)
-{
-    if (virVMANFileSaveStatus(driver, vm) < 0) {
-        VIR_WARN("Failed to save the status of domain '%s': %s",
-                 vm->def->name, virGetLastErrorMessage());
-        virResetLastError();
-    }
-}
-
-
-/* Counts active domains: while there are any, the daemon has no idle exit. */
-void
-virVMANProcessInhibit(virVMANDriver *driver,
-                      int change)
-{
-    int before = g_atomic_int_add(&driver->nactive, change);
-
-    if (!driver->inhibitCallback)
-        return;
-
-    if (before == 0)
-        driver->inhibitCallback(true, driver->inhibitOpaque);
-    else if (before + change == 0)
-        driver->inhibitCallback(false, driver->inhibitOpaque);
-}
-
-
-/* What the partition really has goes into the live definition; the persistent
- * one stays as the user wrote it. */
-static int
-virVMANProcessMakeLive(virVMANDriver *driver,
-                       virDomainObj *vm)
-{
-    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
-    virDomainDef *def;
-    unsigned long long memory_kib = priv->grant.memory_mib * 1024;
-    size_t core = 0;
-    size_t i;
-
-    if (virDomainObjSetDefTransient(driver->xmlopt, vm, NULL) < 0)
-        return -1;
-
-    def = vm->def;
-    def->id = priv->partition;
-    virDomainDefSetMemoryTotal(def, memory_kib);
-    def->mem.cur_balloon = memory_kib;
-    virVMANDeviceRemoveIgnored(def);
-
-    for (i = 0; i < virDomainDefGetVcpusMax(def); i++) {
-        virDomainVcpuDef *vcpu = virDomainDefGetVcpu(def, i);
-
-        while (core < VMAN_CPU_WORDS * 64 &&
-               !virVMANBoardHasCore(priv->grant.cores, core))
-            core++;
-
-        g_clear_pointer(&vcpu->cpumask, virBitmapFree);
-        vcpu->cpumask = virBitmapNew(core + 1);
-        ignore_value(virBitmapSetBit(vcpu->cpumask, core++));
-    }
-
-    return 0;
-}
-
-
-void
-virVMANProcessStarted(virVMANDriver *driver,
-                      virDomainObj *vm,
-                      int reason)
-{
-    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
-    bool active = virDomainObjIsActive(vm);
-
-    if (!active && virVMANProcessMakeLive(driver, vm) < 0) {
-        VIR_WARN("Live definition of domain '%s' is not to be had: %s",
-                 vm->def->name, virGetLastErrorMessage());
-        vm->def->id = priv->partition;
-    }
-
-    priv->ran_ns = 0;
-    priv->since_ns = 0;
-    virVMANDomainStartClock(vm);
-    virDomainObjSetState(vm, VIR_DOMAIN_RUNNING, reason);
-    virVMANProcessInhibit(driver, 1);
-    virVMANProcessSaveStatus(driver, vm);
-    virVMANProcessQueueLifecycle(driver, vm, VIR_DOMAIN_EVENT_STARTED,
-                                 VIR_DOMAIN_EVENT_STARTED_BOOTED);
-}
-
-
-/**
- * virVMANProcessStopped:
- * @driver: the driver
- * @vm: an active domain, locked
- * @reason: virDomainShutoffReason
- * @detail: virDomainEventStoppedDetailType
- *
- * The partition does not run any more. A transient domain is gone with this;
- * giving its partition back is left to virVMANReserveRelease.
- */
-void
-virVMANProcessStopped(virVMANDriver *driver,
-                      virDomainObj *vm,
-                      int reason,
-                      int detail)
-{
-    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
-
-    virVMANConsolesClose(priv->consoles);
-    virVMANDomainStopClock(vm);
-    virVMANBoardAddBusy(driver->board, &priv->grant, priv->ran_ns);
-    priv->ran_ns = 0;
-
-    virDomainObjSetState(vm, VIR_DOMAIN_SHUTOFF, reason);
-    virVMANProcessInhibit(driver, -1);
-    virVMANFileDeleteStatus(driver, vm->def->name);
-
-    vm->def->id = -1;
-    virDomainObjRemoveTransientDef(vm);
-    virVMANProcessQueueLifecycle(driver, vm, VIR_DOMAIN_EVENT_STOPPED, detail);
-
-    if (!vm->persistent)
-        virDomainObjListRemove(driver->domains, vm);
-}
-
-
-void
-virVMANProcessSuspended(virVMANDriver *driver,
-                        virDomainObj *vm)
-{
-    virVMANDomainStopClock(vm);
-    virDomainObjSetState(vm, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER);
-    virVMANProcessSaveStatus(driver, vm);
-    virVMANProcessQueueLifecycle(driver, vm, VIR_DOMAIN_EVENT_SUSPENDED,
-                                 VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
-}
-
-
-void
-virVMANProcessResumed(virVMANDriver *driver,
-                      virDomainObj *vm)
-{
-    virVMANDomainStartClock(vm);
-    virDomainObjSetState(vm, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED);
-    virVMANProcessSaveStatus(driver, vm);
-    virVMANProcessQueueLifecycle(driver, vm, VIR_DOMAIN_EVENT_RESUMED,
-                                 VIR_DOMAIN_EVENT_RESUMED_UNPAUSED);
-}
-
-
-void
-virVMANProcessRebooted(virVMANDriver *driver,
-                       virDomainObj *vm)
-{
-    virVMANDomainStartClock(vm);
-    virDomainObjSetState(vm, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED);
-    virVMANProcessSaveStatus(driver, vm);
-    virObjectEventStateQueue(driver->domainEventState,
-                             virDomainEventRebootNewFromObj(vm));
-}
-
-
-void
-virVMANProcessCrashed(virVMANDriver *driver,
-                      virDomainObj *vm)
-{
-    virVMANDomainStopClock(vm);
-    virDomainObjSetState(vm, VIR_DOMAIN_CRASHED, VIR_DOMAIN_CRASHED_PANICKED);
-    virVMANProcessSaveStatus(driver, vm);
-    virVMANProcessQueueLifecycle(driver, vm, VIR_DOMAIN_EVENT_CRASHED,
-                                 VIR_DOMAIN_EVENT_CRASHED_PANICKED);
-}
-
 
 typedef int (*virVMANProcessCommand)(virVMANMonitor *mon,
                                      unsigned int id);
@@ -363,7 +175,7 @@ virVMANDomainCreate(virVMANDriver *driver,
 
     if (virVMANReserve(driver, vm) < 0 ||
         virVMANReserveLearnCores(driver, vm) < 0 ||
-        virVMANProcessMakeLive(driver, vm) < 0) {
+        virVMANRecordMakeLive(driver, vm) < 0) {
         virVMANProcessAbortStart(driver, vm);
         return -1;
     }
@@ -374,7 +186,7 @@ virVMANDomainCreate(virVMANDriver *driver,
         return -1;
     }
 
-    virVMANProcessStarted(driver, vm, VIR_DOMAIN_RUNNING_BOOTED);
+    virVMANRecordStarted(driver, vm, VIR_DOMAIN_RUNNING_BOOTED);
 
     if (paused && virVMANDomainSuspend(driver, vm) < 0) {
         virErrorPtr error;
@@ -411,7 +223,7 @@ virVMANDomainDestroy(virVMANDriver *driver,
                           VMAN_EVENT_KIND_STATE, VMAN_STATE_READY) < 0)
         return -1;
 
-    virVMANProcessStopped(driver, vm, reason, detail);
+    virVMANRecordStopped(driver, vm, reason, detail);
     virVMANReserveReleaseStopped(driver, vm);
     return 0;
 }
@@ -426,7 +238,7 @@ virVMANDomainRestart(virVMANDriver *driver,
                           VMAN_EVENT_KIND_REBOOTED, VMAN_STATE_NONE) < 0)
         return -1;
 
-    virVMANProcessRebooted(driver, vm);
+    virVMANRecordRebooted(driver, vm);
     return 0;
 }
 
@@ -438,13 +250,13 @@ virVMANDomainStartAgain(virVMANDriver *driver,
                         virDomainObj *vm)
 {
     if (virVMANProcessDeploy(driver, vm) < 0) {
-        virVMANProcessStopped(driver, vm, VIR_DOMAIN_SHUTOFF_FAILED,
-                              VIR_DOMAIN_EVENT_STOPPED_FAILED);
+        virVMANRecordStopped(driver, vm, VIR_DOMAIN_SHUTOFF_FAILED,
+                             VIR_DOMAIN_EVENT_STOPPED_FAILED);
         virVMANReserveReleaseStopped(driver, vm);
         return -1;
     }
 
-    virVMANProcessRebooted(driver, vm);
+    virVMANRecordRebooted(driver, vm);
     return 0;
 }
 
@@ -500,7 +312,7 @@ virVMANDomainSuspend(virVMANDriver *driver,
                           VMAN_EVENT_KIND_STATE, VMAN_STATE_SUSPENDED) < 0)
         return -1;
 
-    virVMANProcessSuspended(driver, vm);
+    virVMANRecordSuspended(driver, vm);
     return 0;
 }
 
@@ -514,6 +326,6 @@ virVMANDomainResume(virVMANDriver *driver,
                           VMAN_EVENT_KIND_STATE, VMAN_STATE_DEPLOYED) < 0)
         return -1;
 
-    virVMANProcessResumed(driver, vm);
+    virVMANRecordResumed(driver, vm);
     return 0;
 }

@@ -20,8 +20,7 @@
 
 #include "vman_conf.h"
 
-/* The functions of the first group carry out commands: the caller has the
- * domain locked and a job on it. */
+/* The caller has the domain locked and a job on it. */
 
 int
 virVMANDomainDefineXML(virVMANDriver *driver,
@@ -65,37 +64,3 @@ virVMANDomainDestroy(virVMANDriver *driver,
                      virDomainObj *vm,
                      int reason,
                      int detail);
-
-/* Those of the second group write down what has happened; the caller has the
- * domain locked. */
-
-void
-virVMANProcessInhibit(virVMANDriver *driver,
-                      int change);
-
-void
-virVMANProcessStarted(virVMANDriver *driver,
-                      virDomainObj *vm,
-                      int reason);
-
-void
-virVMANProcessStopped(virVMANDriver *driver,
-                      virDomainObj *vm,
-                      int reason,
-                      int detail);
-
-void
-virVMANProcessSuspended(virVMANDriver *driver,
-                        virDomainObj *vm);
-
-void
-virVMANProcessResumed(virVMANDriver *driver,
-                      virDomainObj *vm);
-
-void
-virVMANProcessRebooted(virVMANDriver *driver,
-                       virDomainObj *vm);
-
-void
-virVMANProcessCrashed(virVMANDriver *driver,
-                      virDomainObj *vm);

@@ -286,6 +286,19 @@ virVMANReserveIsReleasedOnStop(virVMANDriver *driver,
 }
 
 
+/* A transient domain is gone whatever vmand says: what it had is remembered. */
+static void
+virVMANReserveLeaveOrphan(virVMANDriver *driver,
+                          virDomainObj *vm)
+{
+    VIR_LOCK_GUARD lock = virLockGuardLock(&driver->lock);
+    char uuid[VIR_UUID_STRING_BUFLEN];
+
+    virUUIDFormat(vm->def->uuid, uuid);
+    g_hash_table_add(driver->orphans, g_strdup(uuid));
+}
+
+
 /* A failure is logged only: the domain has stopped, which was asked for. */
 void
 virVMANReserveReleaseStopped(virVMANDriver *driver,
@@ -297,5 +310,46 @@ virVMANReserveReleaseStopped(virVMANDriver *driver,
 
     VIR_WARN("The partition of domain '%s' is still reserved: %s",
              vm->def->name, virGetLastErrorMessage());
+    virResetLastError();
+
+    if (!vm->persistent)
+        virVMANReserveLeaveOrphan(driver, vm);
+}
+
+
+/**
+ * virVMANReserveCollectOrphan:
+ * @driver: the driver
+ * @partition: one that vmand has
+ *
+ * Gives it back if it was left behind by a transient domain; the same UUID
+ * may have been used again since.
+ */
+void
+virVMANReserveCollectOrphan(virVMANDriver *driver,
+                            const vman_partition *partition)
+{
+    unsigned char uuid[VIR_UUID_BUFLEN];
+    virDomainObj *vm;
+    bool left = false;
+
+    VIR_WITH_MUTEX_LOCK_GUARD(&driver->lock) {
+        left = g_hash_table_remove(driver->orphans, partition->uuid);
+    }
+
+    if (!left || virUUIDParse(partition->uuid, uuid) < 0)
+        return;
+
+    if ((vm = virDomainObjListFindByUUID(driver->domains, uuid))) {
+        virDomainObjEndAPI(&vm);
+        return;
+    }
+
+    VIR_INFO("Partition %u was left behind", partition->id);
+    if ((partition->state != VMAN_STATE_READY &&
+         virVMANMonitorShutdown(driver->monitor, partition->id) < 0) ||
+        virVMANMonitorDestroyPartition(driver->monitor, partition->id) < 0)
+        VIR_WARN("Partition %u, left behind by a transient domain, is still there: %s",
+                 partition->id, virGetLastErrorMessage());
     virResetLastError();
 }

@@ -20,6 +20,10 @@
 
 #include "vman_conf.h"
 
+void
+virVMANReserveCollectOrphan(virVMANDriver *driver,
+                            const vman_partition *partition);
+
 /* The caller has the domain locked and a job on it. */
 
 int

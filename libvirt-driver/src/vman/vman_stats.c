@@ -23,7 +23,7 @@
 #include "virlog.h"
 #include "virtypedparam.h"
 #include "vman_domain.h"
-#include "vman_event.h"
+#include "vman_event_stream.h"
 #include "vman_stats.h"
 
 #define VIR_FROM_THIS VIR_FROM_VMAN

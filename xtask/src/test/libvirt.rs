@@ -1,11 +1,13 @@
 //! The libvirt stage: the driver built for this machine's libvirt, tested through the stock client.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use crate::assets::cache::directory;
 use crate::check::cargo;
 use crate::libvirt::build::Built;
 use crate::libvirt::layout::Layout;
@@ -100,12 +102,14 @@ fn nova_classes(recorder: &mut Recorder, built: &Built) {
     recorder.tests("Nova's own classes", &mut test);
 }
 
-/// Installs below a folder and asks the daemon there for its version: a place that is compiled in wrongly is not found.
+/// Installs below a folder and asks the daemon there for its version: a place that is compiled in wrongly is not
+/// found. The folder is always the same one, as it is a part of what the build's tree is kept under.
 fn private_folder() -> Result<()> {
-    let prefix = tempfile::tempdir_in("/tmp")?;
-    let built = Built::new(Layout::private(prefix.path())?)?;
+    let prefix = directory()?.join("libvirt-prefix");
+    let built = Built::new(Layout::private(&prefix)?)?;
     files::install(&built, Path::new("/"))?;
-    let text = process::read(Command::new(prefix.path().join("sbin/virtvmand")).arg("--version"))?;
+    let text = process::read(Command::new(prefix.join("sbin/virtvmand")).arg("--version"))?;
+    fs::remove_dir_all(&prefix)?;
     if !text.contains(built.libvirt.version()) {
         bail!("The installed daemon says `{text}`");
     }

@@ -274,8 +274,9 @@ virVMANEventExpect(virDomainObj *vm,
  * @kind: kind of the expected event
  * @to: state of the expected event
  *
- * The command has failed. If its event was seen nevertheless, then it was
- * somebody else's, or ours took effect: only vmand knows.
+ * The command has failed. If it takes effect nevertheless, late, its event will
+ * tell. If an event like it was seen, then it was somebody else's, or ours took
+ * effect before the answer was lost: only vmand knows.
  */
 void
 virVMANEventUnexpect(virDomainObj *vm,
@@ -284,8 +285,6 @@ virVMANEventUnexpect(virDomainObj *vm,
 {
     virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
     size_t i = priv->expected ? priv->expected->len : 0;
-
-    virVMANEventDeferSync(priv);
 
     while (i-- > 0) {
         const virVMANExpected *expected = &g_array_index(priv->expected,
@@ -296,6 +295,8 @@ virVMANEventUnexpect(virDomainObj *vm,
             return;
         }
     }
+
+    virVMANEventDeferSync(priv);
 }
 
 

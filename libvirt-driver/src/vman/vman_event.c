@@ -37,7 +37,8 @@ virVMANEventIsKnown(virDomainObj *vm,
 {
     virDomainState shown = virDomainObjGetState(vm, NULL);
 
-    if (!virDomainObjIsActive(vm))
+    /* A domain in shutdown waits for a worker to start it again. */
+    if (!virDomainObjIsActive(vm) || shown == VIR_DOMAIN_SHUTDOWN)
         return state == VMAN_STATE_READY;
 
     if (shown == VIR_DOMAIN_PAUSED)

@@ -307,6 +307,44 @@ virVMANReserveRelease(virVMANDriver *driver,
 }
 
 
+/**
+ * virVMANReserveForgetIfGone:
+ * @driver: the driver
+ * @vm: an inactive domain
+ *
+ * Somebody may have destroyed the partition a moment ago. The caller's error
+ * is kept unless that is so.
+ *
+ * Returns whether the domain has no partition any more.
+ */
+bool
+virVMANReserveForgetIfGone(virVMANDriver *driver,
+                           virDomainObj *vm)
+{
+    unsigned int id = VIR_VMAN_DOMAIN_PRIVATE(vm)->partition;
+    vman_partition partition = { 0 };
+    virErrorPtr error;
+    bool gone;
+
+    virErrorPreserveLast(&error);
+
+    virVMANDomainEnterMonitor(vm);
+    gone = virVMANMonitorQueryPartition(driver->monitor, id, &partition) < 0 &&
+        virGetLastErrorCode() == VIR_ERR_NO_DOMAIN;
+    virVMANDomainExitMonitor(vm);
+
+    if (!gone) {
+        virErrorRestore(&error);
+        return false;
+    }
+
+    virFreeError(error);
+    virResetLastError();
+    virVMANDomainSetPartition(vm, NULL);
+    return true;
+}
+
+
 bool
 virVMANReserveIsReleasedOnStop(virVMANDriver *driver,
                                virDomainObj *vm)

@@ -42,6 +42,10 @@ virVMANReserveRelease(virVMANDriver *driver,
                       virDomainObj *vm);
 
 bool
+virVMANReserveForgetIfGone(virVMANDriver *driver,
+                           virDomainObj *vm);
+
+bool
 virVMANReserveIsReleasedOnStop(virVMANDriver *driver,
                                virDomainObj *vm);
 

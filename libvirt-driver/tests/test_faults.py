@@ -447,6 +447,21 @@ def test_autostart_starts_once_in_the_life_of_the_machine(rig):
     assert not rig.open().lookupByName("web").isActive()
 
 
+def test_autodestroy_goes_with_its_client_and_with_its_run_only(rig):
+    conn = rig.open()
+    domain = conn.defineXML(rig.xml("web"))
+    client = rig.open()
+    client.lookupByName("web").createWithFlags(libvirt.VIR_DOMAIN_START_AUTODESTROY)
+    domain.destroy()
+    domain.create()
+    client.close()
+    client = rig.open()
+    client.createXML(rig.xml("passing"), libvirt.VIR_DOMAIN_START_AUTODESTROY)
+    client.close()
+    wait_for(lambda: lookup(conn, "passing") is None, "the domain to go with its client")
+    assert domain.isActive()
+
+
 WRONG_SETTINGS = {
     "reserve_on": '"sometimes"',
     "vmand_timeout": "0",

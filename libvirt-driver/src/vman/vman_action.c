@@ -162,6 +162,17 @@ virVMANActionQueue(virVMANDriver *driver,
 }
 
 
+/* Close callback: the connection that started the domain is gone. Its end is
+ * seen by the daemon's main loop, which must not wait for the board. */
+void
+virVMANActionAutoDestroy(virDomainObj *vm,
+                         virConnectPtr conn G_GNUC_UNUSED)
+{
+    virVMANActionQueue(VIR_VMAN_DOMAIN_PRIVATE(vm)->driver, vm,
+                       VIR_VMAN_ACTION_DESTROY);
+}
+
+
 static int
 virVMANActionReserveDomain(virDomainObj *vm,
                            void *opaque)

@@ -41,6 +41,10 @@ virVMANActionQueue(virVMANDriver *driver,
                    virVMANActionType type);
 
 void
+virVMANActionAutoDestroy(virDomainObj *vm,
+                         virConnectPtr conn);
+
+void
 virVMANActionReserve(virVMANDriver *driver);
 
 void

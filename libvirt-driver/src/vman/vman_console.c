@@ -246,13 +246,13 @@ virVMANBridgeNew(virVMANConsoles *consoles,
 }
 
 
-static virVMANConsoles *
-virVMANConsolesGet(virVMANConsoles **consoles)
+virVMANConsoles *
+virVMANConsolesNew(void)
 {
-    if (!*consoles && virVMANConsolesInitialize() == 0)
-        *consoles = virObjectLockableNew(virVMANConsolesClass);
+    if (virVMANConsolesInitialize() < 0)
+        return NULL;
 
-    return *consoles;
+    return virObjectLockableNew(virVMANConsolesClass);
 }
 
 
@@ -281,42 +281,40 @@ virVMANConsoleMakeRoom(virVMANConsoles *consoles,
 
 /**
  * virVMANConsoleOpen:
- * @consoles: the domain's consoles, made if there are none
+ * @consoles: the domain's consoles
  * @socket: vmand's socket
  * @partition: the domain's partition
  * @st: the client's stream
  * @flags: virDomainConsoleFlags: with FORCE the others are closed, with SAFE
  *         there must be no other
  *
- * The caller has the domain locked.
+ * Waits for vmand: the caller has no domain locked.
  *
  * Returns 0, or -1 with an error reported.
  */
 int
-virVMANConsoleOpen(virVMANConsoles **consoles,
+virVMANConsoleOpen(virVMANConsoles *consoles,
                    const char *socket,
                    unsigned int partition,
                    virStreamPtr st,
                    unsigned int flags)
 {
-    virVMANConsoles *set = virVMANConsolesGet(consoles);
     g_autoptr(virVMANBridge) bridge = NULL;
     VIR_AUTOCLOSE client = -1;
     virThread thread;
     int stop;
 
-    if (!set ||
-        virVMANConsoleMakeRoom(set, flags) < 0 ||
-        !(bridge = virVMANBridgeNew(set, socket, partition, &client)))
+    if (virVMANConsoleMakeRoom(consoles, flags) < 0 ||
+        !(bridge = virVMANBridgeNew(consoles, socket, partition, &client)))
         return -1;
 
     stop = bridge->stopWrite;
-    VIR_WITH_OBJECT_LOCK_GUARD(set) {
-        VIR_APPEND_ELEMENT_COPY(set->stops, set->nstops, stop);
+    VIR_WITH_OBJECT_LOCK_GUARD(consoles) {
+        VIR_APPEND_ELEMENT_COPY(consoles->stops, consoles->nstops, stop);
     }
 
     if (virFDStreamOpen(st, client) < 0) {
-        virVMANConsolesForget(set, stop);
+        virVMANConsolesForget(consoles, stop);
         return -1;
     }
     client = -1;
@@ -324,7 +322,7 @@ virVMANConsoleOpen(virVMANConsoles **consoles,
     if (virThreadCreateFull(&thread, false, virVMANBridgeMain, "vman-console",
                             false, bridge) < 0) {
         virReportSystemError(errno, "%s", _("Failed to create thread"));
-        virVMANConsolesForget(set, stop);
+        virVMANConsolesForget(consoles, stop);
         return -1;
     }
     bridge = NULL;

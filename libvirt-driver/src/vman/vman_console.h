@@ -19,14 +19,17 @@
 #pragma once
 
 #include "internal.h"
-#include "virthread.h"
+#include "virobject.h"
 
 /* The open consoles of one domain: any number at a time, each sees all that
  * the partition prints, and all type. */
 typedef struct _virVMANConsoles virVMANConsoles;
 
+virVMANConsoles *
+virVMANConsolesNew(void);
+
 int
-virVMANConsoleOpen(virVMANConsoles **consoles,
+virVMANConsoleOpen(virVMANConsoles *consoles,
                    const char *socket,
                    unsigned int partition,
                    virStreamPtr st,
@@ -37,3 +40,5 @@ virVMANConsolesClose(virVMANConsoles *consoles);
 
 void
 virVMANConsolesFree(virVMANConsoles *consoles);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virVMANConsoles, virObjectUnref);

@@ -30,6 +30,12 @@
 
 VIR_LOG_INIT("vman.vman_driver_absent");
 
+#define VMAN_SAVE_FLAGS \
+    (VIR_DOMAIN_SAVE_BYPASS_CACHE | \
+     VIR_DOMAIN_SAVE_RUNNING | \
+     VIR_DOMAIN_SAVE_PAUSED | \
+     VIR_DOMAIN_SAVE_RESET_NVRAM)
+
 /* A partition's memory cannot be written to a file: suspend keeps it in place. */
 static int
 virVMANDriverRefuseSave(void)
@@ -44,10 +50,12 @@ int
 vmanDomainSaveFlags(virDomainPtr dom,
                     const char *to G_GNUC_UNUSED,
                     const char *dxml G_GNUC_UNUSED,
-                    unsigned int flags G_GNUC_UNUSED)
+                    unsigned int flags)
 {
     virDomainObj *vm;
     int ret = -1;
+
+    virCheckFlags(VMAN_SAVE_FLAGS, -1);
 
     if (!(vm = virVMANDomainObjFromDomain(dom)))
         return -1;
@@ -70,10 +78,12 @@ vmanDomainSave(virDomainPtr dom,
 
 int
 vmanDomainManagedSave(virDomainPtr dom,
-                      unsigned int flags G_GNUC_UNUSED)
+                      unsigned int flags)
 {
     virDomainObj *vm;
     int ret = -1;
+
+    virCheckFlags(VMAN_SAVE_FLAGS, -1);
 
     if (!(vm = virVMANDomainObjFromDomain(dom)))
         return -1;

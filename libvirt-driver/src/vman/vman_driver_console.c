@@ -44,14 +44,41 @@ virVMANDriverIsConsole(const virDomainDef *def,
 }
 
 
+/* vmand is waited for with the domain unlocked; it may stop meanwhile. */
+static int
+virVMANDriverOpenConsole(virVMANDriver *driver,
+                         virDomainObj *vm,
+                         virStreamPtr st,
+                         unsigned int flags)
+{
+    virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
+    g_autoptr(virVMANConsoles) consoles = NULL;
+    unsigned int partition = priv->partition;
+    int rc;
+
+    if (!priv->consoles && !(priv->consoles = virVMANConsolesNew()))
+        return -1;
+
+    consoles = virObjectRef(priv->consoles);
+
+    virVMANDomainEnterMonitor(vm);
+    rc = virVMANConsoleOpen(consoles, virVMANMonitorGetSocket(driver->monitor),
+                            partition, st, flags);
+    virVMANDomainExitMonitor(vm);
+
+    if (rc == 0 && !virDomainObjIsActive(vm))
+        virVMANConsolesClose(consoles);
+
+    return rc;
+}
+
+
 int
 vmanDomainOpenConsole(virDomainPtr dom,
                       const char *dev_name,
                       virStreamPtr st,
                       unsigned int flags)
 {
-    virVMANDriver *driver = dom->conn->privateData;
-    virVMANDomainObjPrivate *priv;
     virDomainObj *vm;
     int ret = -1;
 
@@ -74,10 +101,7 @@ vmanDomainOpenConsole(virDomainPtr dom,
         goto cleanup;
     }
 
-    priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
-    ret = virVMANConsoleOpen(&priv->consoles,
-                             virVMANMonitorGetSocket(driver->monitor),
-                             priv->partition, st, flags);
+    ret = virVMANDriverOpenConsole(dom->conn->privateData, vm, st, flags);
 
  cleanup:
     virDomainObjEndAPI(&vm);

@@ -33,17 +33,6 @@
 
 VIR_LOG_INIT("vman.vman_driver_lifecycle");
 
-/* The connection that started the domain is gone. Its end is seen by the
- * daemon's main loop, which must not wait for the board. */
-static void
-virVMANDriverAutoDestroy(virDomainObj *vm,
-                         virConnectPtr conn G_GNUC_UNUSED)
-{
-    virVMANActionQueue(VIR_VMAN_DOMAIN_PRIVATE(vm)->driver, vm,
-                       VIR_VMAN_ACTION_DESTROY);
-}
-
-
 static int
 virVMANDriverStart(virConnectPtr conn,
                    virDomainObj *vm,
@@ -55,7 +44,7 @@ virVMANDriverStart(virConnectPtr conn,
         return -1;
 
     if (flags & VIR_DOMAIN_START_AUTODESTROY)
-        virCloseCallbacksDomainAdd(vm, conn, virVMANDriverAutoDestroy);
+        virCloseCallbacksDomainAdd(vm, conn, virVMANActionAutoDestroy);
 
     return 0;
 }

@@ -161,6 +161,28 @@ vmanNodeGetCPUStats(virConnectPtr conn,
 
 #define VMAN_NODE_MEMORY_STATS 4
 
+static void
+virVMANNodeFillMemoryStats(const vman_host *host,
+                           virNodeMemoryStatsPtr params)
+{
+    const struct {
+        const char *field;
+        unsigned long long value_kib;
+    } stats[VMAN_NODE_MEMORY_STATS] = {
+        { VIR_NODE_MEMORY_STATS_TOTAL, virVMANBoardGetMemory(host) * 1024 },
+        { VIR_NODE_MEMORY_STATS_FREE, host->memory.free_mib * 1024 },
+        { VIR_NODE_MEMORY_STATS_BUFFERS, 0 },
+        { VIR_NODE_MEMORY_STATS_CACHED, 0 },
+    };
+    size_t i;
+
+    for (i = 0; i < VMAN_NODE_MEMORY_STATS; i++) {
+        ignore_value(virStrcpyStatic(params[i].field, stats[i].field));
+        params[i].value = stats[i].value_kib;
+    }
+}
+
+
 int
 vmanNodeGetMemoryStats(virConnectPtr conn,
                        int cellNum,
@@ -170,7 +192,6 @@ vmanNodeGetMemoryStats(virConnectPtr conn,
 {
     virVMANDriver *driver = conn->privateData;
     vman_host host = { 0 };
-    size_t i;
 
     virCheckFlags(0, -1);
 
@@ -197,23 +218,7 @@ vmanNodeGetMemoryStats(virConnectPtr conn,
     if (virVMANMonitorQueryHost(driver->monitor, &host) < 0)
         return -1;
 
-    {
-        const struct {
-            const char *field;
-            unsigned long long value;
-        } stats[VMAN_NODE_MEMORY_STATS] = {
-            { VIR_NODE_MEMORY_STATS_TOTAL, virVMANBoardGetMemory(&host) * 1024 },
-            { VIR_NODE_MEMORY_STATS_FREE, host.memory.free_mib * 1024 },
-            { VIR_NODE_MEMORY_STATS_BUFFERS, 0 },
-            { VIR_NODE_MEMORY_STATS_CACHED, 0 },
-        };
-
-        for (i = 0; i < VMAN_NODE_MEMORY_STATS; i++) {
-            ignore_value(virStrcpyStatic(params[i].field, stats[i].field));
-            params[i].value = stats[i].value;
-        }
-    }
-
+    virVMANNodeFillMemoryStats(&host, params);
     return 0;
 }
 

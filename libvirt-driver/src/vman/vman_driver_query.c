@@ -226,10 +226,15 @@ vmanDomainGetCPUStats(virDomainPtr dom,
                       unsigned int ncpus,
                       unsigned int flags)
 {
+    virVMANDriver *driver = dom->conn->privateData;
     virDomainObj *vm;
+    vman_host host;
     int ret = -1;
 
     virCheckFlags(VIR_TYPED_PARAM_STRING_OKAY, -1);
+
+    if (virVMANBoardGet(driver->board, driver->monitor, &host) < 0)
+        return -1;
 
     if (!(vm = virVMANDomainObjFromDomain(dom)))
         return -1;
@@ -238,7 +243,7 @@ vmanDomainGetCPUStats(virDomainPtr dom,
         virDomainObjCheckActive(vm) < 0)
         goto cleanup;
 
-    ret = virVMANStatsGetCPU(vm, params, nparams, start_cpu, ncpus);
+    ret = virVMANStatsGetCPU(vm, &host, params, nparams, start_cpu, ncpus);
 
  cleanup:
     virDomainObjEndAPI(&vm);
@@ -330,14 +335,16 @@ vmanDomainGetVcpuPinInfo(virDomainPtr dom,
     virCheckFlags(VIR_DOMAIN_AFFECT_LIVE |
                   VIR_DOMAIN_AFFECT_CONFIG, -1);
 
+    if (virVMANBoardGet(driver->board, driver->monitor, &host) < 0)
+        return -1;
+
     if (!(vm = virVMANDomainObjFromDomain(dom)))
         return -1;
 
     if (virDomainGetVcpuPinInfoEnsureACL(dom->conn, vm->def) < 0)
         goto cleanup;
 
-    if (!(def = virDomainObjGetOneDef(vm, flags)) ||
-        virVMANBoardGet(driver->board, driver->monitor, &host) < 0)
+    if (!(def = virDomainObjGetOneDef(vm, flags)))
         goto cleanup;
 
     all = virBitmapNew(host.cores_total);

@@ -37,7 +37,8 @@ virVMANEventIsKnown(virDomainObj *vm,
 {
     virDomainState shown = virDomainObjGetState(vm, NULL);
 
-    if (!virDomainObjIsActive(vm))
+    /* A domain in shutdown waits for a worker to start it again. */
+    if (!virDomainObjIsActive(vm) || shown == VIR_DOMAIN_SHUTDOWN)
         return state == VMAN_STATE_READY;
 
     if (shown == VIR_DOMAIN_PAUSED)
@@ -274,8 +275,9 @@ virVMANEventExpect(virDomainObj *vm,
  * @kind: kind of the expected event
  * @to: state of the expected event
  *
- * The command has failed. If its event was seen nevertheless, then it was
- * somebody else's, or ours took effect: only vmand knows.
+ * The command has failed. If it takes effect nevertheless, late, its event will
+ * tell. If an event like it was seen, then it was somebody else's, or ours took
+ * effect before the answer was lost: only vmand knows.
  */
 void
 virVMANEventUnexpect(virDomainObj *vm,
@@ -284,8 +286,6 @@ virVMANEventUnexpect(virDomainObj *vm,
 {
     virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
     size_t i = priv->expected ? priv->expected->len : 0;
-
-    virVMANEventDeferSync(priv);
 
     while (i-- > 0) {
         const virVMANExpected *expected = &g_array_index(priv->expected,
@@ -296,6 +296,8 @@ virVMANEventUnexpect(virDomainObj *vm,
             return;
         }
     }
+
+    virVMANEventDeferSync(priv);
 }
 
 

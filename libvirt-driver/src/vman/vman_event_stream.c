@@ -55,6 +55,22 @@ virVMANEventsAreLive(virVMANEvents *events)
 }
 
 
+/* A create-partition that was given up may take effect late. */
+static void
+virVMANEventsLookAtNew(virVMANDriver *driver,
+                       unsigned int id)
+{
+    vman_partition partition = { 0 };
+
+    if (!virVMANReserveHasOrphans(driver))
+        return;
+
+    if (virVMANMonitorQueryPartition(driver->monitor, id, &partition) == 0)
+        virVMANReserveCollectOrphan(driver, &partition);
+    virResetLastError();
+}
+
+
 static void
 virVMANEventDispatch(virVMANDriver *driver,
                      const vman_event *event)
@@ -64,6 +80,9 @@ virVMANEventDispatch(virVMANDriver *driver,
     VIR_DEBUG("event kind=%d id=%u from=%d to=%d cause=%d seq=%llu",
               event->kind, event->id, event->from, event->to, event->cause,
               (unsigned long long) event->seq);
+
+    if (event->kind == VMAN_EVENT_KIND_CREATED)
+        virVMANEventsLookAtNew(driver, event->id);
 
     if ((vm = virVMANDomainFindByPartition(driver, event->id)))
         virVMANEventTake(driver, vm, event);

@@ -155,6 +155,47 @@ virVMANProcessAbortStart(virVMANDriver *driver,
 }
 
 
+static int
+virVMANProcessStart(virVMANDriver *driver,
+                    virDomainObj *vm)
+{
+    if (virVMANReserve(driver, vm) < 0 ||
+        virVMANReserveLearnCores(driver, vm) < 0 ||
+        virVMANRecordMakeLive(driver, vm) < 0) {
+        virVMANProcessAbortStart(driver, vm);
+        return -1;
+    }
+
+    virDomainObjSetState(vm, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP);
+    if (virVMANProcessDeploy(driver, vm) < 0) {
+        virVMANProcessAbortStart(driver, vm);
+        return -1;
+    }
+
+    virVMANRecordStarted(driver, vm, VIR_DOMAIN_RUNNING_BOOTED);
+    return 0;
+}
+
+
+/* A partition that was kept since the domain was defined may be gone without
+ * its event having come: then the domain gets a new one. */
+static int
+virVMANProcessStartOnKept(virVMANDriver *driver,
+                          virDomainObj *vm)
+{
+    bool kept = VIR_VMAN_DOMAIN_PRIVATE(vm)->partition != 0;
+
+    if (virVMANProcessStart(driver, vm) == 0)
+        return 0;
+
+    if (!kept || virGetLastErrorCode() != VIR_ERR_NO_DOMAIN ||
+        !virVMANReserveForgetIfGone(driver, vm))
+        return -1;
+
+    return virVMANProcessStart(driver, vm);
+}
+
+
 /**
  * virVMANDomainCreate:
  * @driver: the driver
@@ -170,23 +211,9 @@ virVMANDomainCreate(virVMANDriver *driver,
                     virDomainObj *vm,
                     bool paused)
 {
-    if (virVMANProcessCheckBootable(vm) < 0)
+    if (virVMANProcessCheckBootable(vm) < 0 ||
+        virVMANProcessStartOnKept(driver, vm) < 0)
         return -1;
-
-    if (virVMANReserve(driver, vm) < 0 ||
-        virVMANReserveLearnCores(driver, vm) < 0 ||
-        virVMANRecordMakeLive(driver, vm) < 0) {
-        virVMANProcessAbortStart(driver, vm);
-        return -1;
-    }
-
-    virDomainObjSetState(vm, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP);
-    if (virVMANProcessDeploy(driver, vm) < 0) {
-        virVMANProcessAbortStart(driver, vm);
-        return -1;
-    }
-
-    virVMANRecordStarted(driver, vm, VIR_DOMAIN_RUNNING_BOOTED);
 
     if (paused && virVMANDomainSuspend(driver, vm) < 0) {
         virErrorPtr error;

@@ -18,8 +18,10 @@
 
 #include <config.h>
 
+#include "virclosecallbacks.h"
 #include "virerror.h"
 #include "virlog.h"
+#include "vman_action.h"
 #include "vman_device.h"
 #include "vman_domain.h"
 #include "vman_file.h"
@@ -149,6 +151,7 @@ virVMANRecordStopped(virVMANDriver *driver,
 {
     virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
 
+    virCloseCallbacksDomainRemove(vm, NULL, virVMANActionAutoDestroy);
     virVMANConsolesClose(priv->consoles);
     virVMANDomainStopClock(vm);
     virVMANBoardAddBusy(driver->board, &priv->grant, priv->ran_ns);

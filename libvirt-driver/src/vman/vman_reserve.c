@@ -92,6 +92,49 @@ virVMANReserveFits(const vman_partition *grant,
 }
 
 
+/* A partition of this UUID may be there, or come yet, without a domain. */
+static void
+virVMANReserveLeaveOrphan(virVMANDriver *driver,
+                          const char *uuid)
+{
+    VIR_LOCK_GUARD lock = virLockGuardLock(&driver->lock);
+
+    g_hash_table_add(driver->orphans, g_strdup(uuid));
+}
+
+
+/* Another hand, or a daemon that was killed before it could write down what it
+ * did, has made the partition of this UUID already. */
+static bool
+virVMANReserveAdopt(virVMANDriver *driver,
+                    const virVMANPartitionRequest *request,
+                    vman_partition *grant)
+{
+    virErrorPtr error;
+    bool adopted;
+
+    if (virGetLastErrorCode() == VIR_ERR_OPERATION_TIMEOUT ||
+        virGetLastErrorCode() == VIR_ERR_NO_CONNECT) {
+        virVMANReserveLeaveOrphan(driver, request->uuid);
+        return false;
+    }
+
+    virErrorPreserveLast(&error);
+    adopted = virVMANReserveFind(driver, request->uuid, grant) == 1 &&
+        grant->state == VMAN_STATE_READY &&
+        virVMANReserveFits(grant, request);
+
+    if (adopted) {
+        virFreeError(error);
+        virResetLastError();
+    } else {
+        virErrorRestore(&error);
+    }
+
+    return adopted;
+}
+
+
 /* create-partition; the domain is unlocked meanwhile. */
 static int
 virVMANReserveCreate(virVMANDriver *driver,
@@ -99,25 +142,12 @@ virVMANReserveCreate(virVMANDriver *driver,
                      const virVMANPartitionRequest *request)
 {
     vman_partition grant = { 0 };
-    virErrorPtr error;
     int rc;
 
     virVMANDomainEnterMonitor(vm);
-    if ((rc = virVMANMonitorCreatePartition(driver->monitor, request,
-                                            &grant.id)) < 0) {
-        /* Another hand, or a daemon that was killed before it could write
-         * down what it did, has made the partition of this UUID already. */
-        virErrorPreserveLast(&error);
-        if (virVMANReserveFind(driver, request->uuid, &grant) == 1 &&
-            grant.state == VMAN_STATE_READY &&
-            virVMANReserveFits(&grant, request)) {
-            virFreeError(g_steal_pointer(&error));
-            virResetLastError();
-            rc = 0;
-        } else {
-            virErrorRestore(&error);
-        }
-    }
+    rc = virVMANMonitorCreatePartition(driver->monitor, request, &grant.id);
+    if (rc < 0 && virVMANReserveAdopt(driver, request, &grant))
+        rc = 0;
     virVMANDomainExitMonitor(vm);
 
     if (rc < 0)
@@ -277,6 +307,44 @@ virVMANReserveRelease(virVMANDriver *driver,
 }
 
 
+/**
+ * virVMANReserveForgetIfGone:
+ * @driver: the driver
+ * @vm: an inactive domain
+ *
+ * Somebody may have destroyed the partition a moment ago. The caller's error
+ * is kept unless that is so.
+ *
+ * Returns whether the domain has no partition any more.
+ */
+bool
+virVMANReserveForgetIfGone(virVMANDriver *driver,
+                           virDomainObj *vm)
+{
+    unsigned int id = VIR_VMAN_DOMAIN_PRIVATE(vm)->partition;
+    vman_partition partition = { 0 };
+    virErrorPtr error;
+    bool gone;
+
+    virErrorPreserveLast(&error);
+
+    virVMANDomainEnterMonitor(vm);
+    gone = virVMANMonitorQueryPartition(driver->monitor, id, &partition) < 0 &&
+        virGetLastErrorCode() == VIR_ERR_NO_DOMAIN;
+    virVMANDomainExitMonitor(vm);
+
+    if (!gone) {
+        virErrorRestore(&error);
+        return false;
+    }
+
+    virFreeError(error);
+    virResetLastError();
+    virVMANDomainSetPartition(vm, NULL);
+    return true;
+}
+
+
 bool
 virVMANReserveIsReleasedOnStop(virVMANDriver *driver,
                                virDomainObj *vm)
@@ -286,24 +354,13 @@ virVMANReserveIsReleasedOnStop(virVMANDriver *driver,
 }
 
 
-/* A transient domain is gone whatever vmand says: what it had is remembered. */
-static void
-virVMANReserveLeaveOrphan(virVMANDriver *driver,
-                          virDomainObj *vm)
-{
-    VIR_LOCK_GUARD lock = virLockGuardLock(&driver->lock);
-    char uuid[VIR_UUID_STRING_BUFLEN];
-
-    virUUIDFormat(vm->def->uuid, uuid);
-    g_hash_table_add(driver->orphans, g_strdup(uuid));
-}
-
-
 /* A failure is logged only: the domain has stopped, which was asked for. */
 void
 virVMANReserveReleaseStopped(virVMANDriver *driver,
                              virDomainObj *vm)
 {
+    char uuid[VIR_UUID_STRING_BUFLEN];
+
     if (!virVMANReserveIsReleasedOnStop(driver, vm) ||
         virVMANReserveRelease(driver, vm) == 0)
         return;
@@ -312,8 +369,11 @@ virVMANReserveReleaseStopped(virVMANDriver *driver,
              vm->def->name, virGetLastErrorMessage());
     virResetLastError();
 
-    if (!vm->persistent)
-        virVMANReserveLeaveOrphan(driver, vm);
+    /* A transient domain is gone whatever vmand says. */
+    if (!vm->persistent) {
+        virUUIDFormat(vm->def->uuid, uuid);
+        virVMANReserveLeaveOrphan(driver, uuid);
+    }
 }
 
 
@@ -322,8 +382,8 @@ virVMANReserveReleaseStopped(virVMANDriver *driver,
  * @driver: the driver
  * @partition: one that vmand has
  *
- * Gives it back if it was left behind by a transient domain; the same UUID
- * may have been used again since.
+ * Gives it back if it was left behind without a domain; the same UUID may have
+ * been used again since.
  */
 void
 virVMANReserveCollectOrphan(virVMANDriver *driver,
@@ -349,7 +409,17 @@ virVMANReserveCollectOrphan(virVMANDriver *driver,
     if ((partition->state != VMAN_STATE_READY &&
          virVMANMonitorShutdown(driver->monitor, partition->id) < 0) ||
         virVMANMonitorDestroyPartition(driver->monitor, partition->id) < 0)
-        VIR_WARN("Partition %u, left behind by a transient domain, is still there: %s",
+        VIR_WARN("Partition %u, left behind without a domain, is still there: %s",
                  partition->id, virGetLastErrorMessage());
     virResetLastError();
+}
+
+
+/* Whether there is anything to be collected: a new partition is looked at then. */
+bool
+virVMANReserveHasOrphans(virVMANDriver *driver)
+{
+    VIR_LOCK_GUARD lock = virLockGuardLock(&driver->lock);
+
+    return g_hash_table_size(driver->orphans) > 0;
 }

@@ -24,6 +24,9 @@ void
 virVMANReserveCollectOrphan(virVMANDriver *driver,
                             const vman_partition *partition);
 
+bool
+virVMANReserveHasOrphans(virVMANDriver *driver);
+
 /* The caller has the domain locked and a job on it. */
 
 int
@@ -37,6 +40,10 @@ virVMANReserveLearnCores(virVMANDriver *driver,
 int
 virVMANReserveRelease(virVMANDriver *driver,
                       virDomainObj *vm);
+
+bool
+virVMANReserveForgetIfGone(virVMANDriver *driver,
+                           virDomainObj *vm);
 
 bool
 virVMANReserveIsReleasedOnStop(virVMANDriver *driver,

@@ -69,20 +69,17 @@ virVMANStatsGetCPUTime(virDomainObj *vm)
  * for each physical CPU. */
 int
 virVMANStatsGetCPU(virDomainObj *vm,
+                   const vman_host *host,
                    virTypedParameterPtr params,
                    unsigned int nparams,
                    int start_cpu,
                    unsigned int ncpus)
 {
     virVMANDomainObjPrivate *priv = VIR_VMAN_DOMAIN_PRIVATE(vm);
-    vman_host host;
     size_t i;
 
-    if (virVMANBoardGet(priv->driver->board, priv->driver->monitor, &host) < 0)
-        return -1;
-
     if (nparams == 0)
-        return ncpus == 0 && start_cpu != -1 ? host.cores_total : 1;
+        return ncpus == 0 && start_cpu != -1 ? host->cores_total : 1;
 
     if (start_cpu == -1) {
         if (virTypedParameterAssign(&params[0], VIR_DOMAIN_CPU_STATS_CPUTIME,
@@ -92,14 +89,14 @@ virVMANStatsGetCPU(virDomainObj *vm,
         return 1;
     }
 
-    if (start_cpu >= host.cores_total) {
+    if (start_cpu >= host->cores_total) {
         virReportError(VIR_ERR_INVALID_ARG,
                        _("start_cpu %d larger than maximum of %u"),
-                       start_cpu, host.cores_total - 1);
+                       start_cpu, host->cores_total - 1);
         return -1;
     }
 
-    for (i = 0; i < ncpus && start_cpu + i < host.cores_total; i++) {
+    for (i = 0; i < ncpus && start_cpu + i < host->cores_total; i++) {
         bool mine = virVMANBoardHasCore(priv->grant.cores, start_cpu + i);
 
         if (virTypedParameterAssign(&params[i * nparams],

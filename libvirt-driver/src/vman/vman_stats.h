@@ -29,6 +29,7 @@ virVMANStatsGetCPUTime(virDomainObj *vm);
 
 int
 virVMANStatsGetCPU(virDomainObj *vm,
+                   const vman_host *host,
                    virTypedParameterPtr params,
                    unsigned int nparams,
                    int start_cpu,

@@ -88,7 +88,9 @@ impl Stage {
     fn virsh(&mut self, transcript: &mut Transcript, line: &str) -> Result<String> {
         let mut command = Command::new("virsh");
         command.env("LC_ALL", "C").args(["-c", &self.session.uri]).args(line.split(' '));
-        let text = transcript.run(&format!("virsh {}", self.readable(line)), &mut command)?;
+        transcript.command(&format!("virsh {}", self.readable(line)));
+        let text = process::read(&mut command)?;
+        transcript.output(&self.readable(&text));
         self.trace.note(line.split(' ').next().unwrap_or_default(), &self.vmand_log());
         Ok(text)
     }

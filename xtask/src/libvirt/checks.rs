@@ -1,7 +1,7 @@
 //! libvirt's own checks of a driver's sources.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -41,6 +41,35 @@ pub fn syntax_check(source: &Path) -> Result<()> {
     let mut make = Command::new("make");
     make.args(["--keep-going", "--silent", "-C"]).arg(dir.join("build-aux")).args(rules);
     process::read(&mut make).map(drop).context("The driver breaks a rule of libvirt's")
+}
+
+/// Each function of the driver's table is named after its slot.
+///
+/// # Errors
+/// One is not.
+pub fn driver_names(source: &Path) -> Result<()> {
+    let mut check = Command::new("python3");
+    check.arg(source.join("scripts/check-driverimpls.py")).args(sources(source)?);
+    process::read(&mut check).map(drop)
+}
+
+/// Each function asks whether its caller may do this, before it does anything.
+///
+/// # Errors
+/// One does not.
+pub fn access_rules(source: &Path) -> Result<()> {
+    let mut check = Command::new("python3");
+    check.arg(source.join("scripts/check-aclrules.py")).arg(source.join("src/remote/remote_protocol.x"));
+    process::read(check.args(sources(source)?)).map(drop)
+}
+
+/// The driver's C files, the one with the table last: the checks want to have seen the functions that it names.
+fn sources(source: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(source.join("src/vman"))?;
+    let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|file| file.extension().is_some_and(|end| end == "c"));
+    files.sort_by_key(|file| (file.ends_with("vman_driver.c"), file.clone()));
+    Ok(files)
 }
 
 /// git with an author of its own, whatever the machine's configuration says.

@@ -26,7 +26,7 @@ const SHOWN_LINES: usize = 15;
 pub(super) fn dialogue(uri: &str, domain: &str) -> Result<String> {
     // virsh wants a terminal: `script` gives it one.
     let mut virsh = Command::new("virsh");
-    virsh.args(["-c", uri, "console", domain]);
+    virsh.args(["--no-pkttyagent", "-c", uri, "console", domain]);
     let mut script = Command::new("script");
     script.args(["--quiet", "--return", "--command", &process::display(&virsh), "/dev/null"]);
     script.env("LC_ALL", "C").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());

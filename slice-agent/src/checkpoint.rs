@@ -118,6 +118,11 @@ impl Checkpoint {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
+    /// Puts a tensor under `name`, instead of one that was there.
+    pub fn insert(&mut self, name: &str, tensor: Tensor) {
+        self.tensors.insert(name.to_owned(), tensor);
+    }
+
     /// Puts something about the tensors into the header.
     ///
     /// # Errors

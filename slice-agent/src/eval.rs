@@ -17,7 +17,7 @@ mod run;
 pub use figures::{Figures, Quantiles, Spread};
 pub use interval::{Interval, bootstrap, paired};
 pub use meter::Meter;
-pub use run::{Episode, Run, run};
+pub use run::{Episode, Run, run, run_team};
 
 /// What to evaluate.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@
 //! [`Algorithm`] has the options beyond the source document. They are [`TeamLearner`]s and learn in any [`World`]: the
 //! slices' own, or the tiny ones of [`diagnostic`], whose best reward is known. [`Rollout`] is the one loop for all.
 
+mod acting;
 mod algorithm;
 pub mod dense;
 pub mod diagnostic;
@@ -30,6 +31,7 @@ mod train;
 pub mod value;
 mod world;
 
+pub use acting::{AgentCard, TrainedAgent};
 pub use algorithm::{Algorithm, Tuning};
 pub use error::LearnError;
 pub use learner::{Learner, Settings};

@@ -10,6 +10,7 @@ extern crate std;
 use core::panic::PanicInfo;
 
 use firmware as _;
+use slice_agent as _;
 use vman_core as _;
 
 #[panic_handler]

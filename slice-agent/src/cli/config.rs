@@ -11,8 +11,8 @@ use slice_agent::learn::{Method, Settings};
 use slice_agent::traffic::{SliceClass, TraceColumns, TrafficSpec, TrafficTrace};
 use toml::{Table, Value};
 
-use slice_agent::study::offsets;
 use super::{Failure, chain};
+use slice_agent::study::offsets;
 
 /// A run: methods times seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -34,7 +34,7 @@ pub(crate) fn dispatch(kernel: impl Kernel) {
     kernel.run();
 }
 
-/// The vectors that [`dispatch`] uses on this machine.
+/// The vectors that this crate's loops use on this machine.
 pub fn vectors() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {

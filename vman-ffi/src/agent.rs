@@ -94,10 +94,12 @@ pub unsafe extern "C" fn vman_agent_load(
 }
 
 fn kind(error: &io::Error) -> ErrorKind {
-    match error.kind() {
-        io::ErrorKind::NotFound => ErrorKind::NotFound,
-        io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
-        _ => ErrorKind::InvalidArgument,
+    if error.kind() == io::ErrorKind::NotFound {
+        ErrorKind::NotFound
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        ErrorKind::PermissionDenied
+    } else {
+        ErrorKind::InvalidArgument
     }
 }
 

@@ -212,3 +212,6 @@ fn put(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
     let file = folder.join(name);
     fs::write(&file, text).map_err(|error| format!("Cannot write {}: {error}", file.display()).into())
 }
+
+#[cfg(test)]
+mod tests;

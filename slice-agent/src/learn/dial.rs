@@ -15,9 +15,11 @@ pub use model::{DialModel, Unrolled};
 use super::error::{LearnError, check};
 use super::experience::Ring;
 use super::explore::{Exploration, explore};
+use super::nn::state::{restore_optimiser, restore_weights, store_optimiser, store_weights};
 use super::nn::{Adam, Layers, greatest};
 use super::team::{Experience, Mode, TeamLearner};
 use super::world::{Seen, Shape};
+use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
 use crate::env::Action;
 
 /// What a team with differentiable messages is made of.
@@ -162,6 +164,27 @@ impl TeamLearner for DialTeam {
         if self.ring.len() >= self.settings.batch && self.steps.is_multiple_of(self.settings.update_every) {
             self.update();
         }
+    }
+}
+
+impl Stateful for DialTeam {
+    fn store(&self, to: &mut Writer<'_>) {
+        store_weights(&self.online, &mut to.part("online"));
+        store_weights(&self.target, &mut to.part("target"));
+        store_optimiser(&self.adam, &self.online, &mut to.part("optimiser"));
+        self.ring.store(&mut to.part("ring"));
+        to.random("random", &self.random);
+        to.put("steps", self.steps);
+    }
+
+    fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), CheckpointError> {
+        restore_weights(&mut self.online, &mut from.part("online"))?;
+        restore_weights(&mut self.target, &mut from.part("target"))?;
+        restore_optimiser(&mut self.adam, &mut self.online, &mut from.part("optimiser"))?;
+        self.ring.restore(&mut from.part("ring"))?;
+        self.random = from.random("random")?;
+        self.steps = from.take("steps")?;
+        Ok(())
     }
 }
 

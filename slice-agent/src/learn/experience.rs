@@ -6,6 +6,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::nn::{Real, real};
 use super::team::Experience;
 use super::world::Shape;
+use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
 
 /// A ring of joint steps; nothing is allocated once it is full.
 #[derive(Debug, Clone)]
@@ -170,6 +171,73 @@ impl Ring {
     }
 }
 
+impl Stateful for Ring {
+    fn store(&self, to: &mut Writer<'_>) {
+        let count = self.len();
+        let number = |values: &[usize]| values.iter().map(|value| *value as u64).collect::<Vec<_>>();
+        let flag = |values: &[bool]| values.iter().map(|value| u8::from(*value)).collect::<Vec<_>>();
+        to.put("next", self.next as u64);
+        to.tensor("before", &[count, self.shape.state()], &self.before);
+        to.tensor("after", &[count, self.shape.state()], &self.after);
+        to.list("allowed_after", &flag(&self.allowed_after));
+        to.list("levels", &number(&self.levels));
+        to.list("messages", &number(&self.messages));
+        to.list("rewards", &self.rewards);
+        to.list("last", &flag(&self.last));
+    }
+
+    fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), CheckpointError> {
+        let Shape { agents, levels, messages, .. } = self.shape;
+        let last: Vec<u8> = from.list("last")?;
+        let (count, width) = (last.len(), self.shape.state());
+        if count > self.capacity {
+            return Err(from.bad("last", count, "a list that the ring has room for"));
+        }
+        let mut ring = Ring::new(self.shape, self.capacity);
+        ring.next = from.count("next", self.capacity - 1)?;
+        ring.before = vec![0.0; count * width];
+        ring.after = ring.before.clone();
+        ring.rewards = vec![0.0; count * agents];
+        from.tensor("before", &[count, width], &mut ring.before)?;
+        from.tensor("after", &[count, width], &mut ring.after)?;
+        from.tensor("rewards", &[count * agents], &mut ring.rewards)?;
+        ring.levels = indices(from, "levels", count * agents, levels)?;
+        ring.messages = indices(from, "messages", count * agents, messages.max(1))?;
+        ring.allowed_after = flags(from, "allowed_after", count * agents * levels)?;
+        ring.last = last.into_iter().map(|last| last != 0).collect();
+        *self = ring;
+        Ok(())
+    }
+}
+
+/// `count` indices below `below`.
+pub(super) fn indices(
+    from: &mut Reader<'_>,
+    name: &str,
+    count: usize,
+    below: usize,
+) -> Result<Vec<usize>, CheckpointError> {
+    let values: Vec<u64> = from.list(name)?;
+    let indices: Vec<_> = values
+        .iter()
+        .filter_map(|value| usize::try_from(*value).ok())
+        .filter(|value| *value < below)
+        .collect();
+    if indices.len() == values.len() && values.len() == count {
+        return Ok(indices);
+    }
+    Err(from.bad(name, values.len(), "as many choices as there were, each within its grid"))
+}
+
+/// `count` flags.
+pub(super) fn flags(from: &mut Reader<'_>, name: &str, count: usize) -> Result<Vec<bool>, CheckpointError> {
+    let values: Vec<u8> = from.list(name)?;
+    if values.len() == count {
+        return Ok(values.into_iter().map(|value| value != 0).collect());
+    }
+    Err(from.bad(name, values.len(), "one flag for each level"))
+}
+
 fn widen<R: Real>(value: f32) -> R {
     real(f64::from(value))
 }
@@ -234,7 +302,7 @@ pub(crate) mod tests {
         let ring = random_ring(SHAPE, 13, 10);
         assert_eq!(ring.len(), 10);
         let levels = ring.gather::<f32>(&[2, 3]).agents[0].levels.clone();
-        assert_eq!(levels, [12 % 4, 3 % 4]);
+        assert_eq!(levels, [0, 3], "steps 12 and 3");
     }
 
     #[test]

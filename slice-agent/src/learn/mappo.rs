@@ -11,9 +11,11 @@ pub use advantage::{Advantages, estimate};
 pub use model::{MappoModel, Objective, Rows};
 
 use super::error::{LearnError, check};
+use super::nn::state::{restore_optimiser, restore_weights, store_optimiser, store_weights};
 use super::nn::{Adam, Layers, greatest, softmax};
 use super::team::{Experience, Mode, TeamLearner};
 use super::world::{Seen, Shape};
+use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
 use crate::env::Action;
 
 /// What a team that learns policies is made of.
@@ -161,6 +163,30 @@ impl TeamLearner for MappoTeam {
         if experience.last && self.last.len() >= self.settings.horizon {
             self.update();
         }
+    }
+}
+
+/// What was done since the last update is kept too: an update need not follow every episode.
+impl Stateful for MappoTeam {
+    fn store(&self, to: &mut Writer<'_>) {
+        store_weights(&self.model, &mut to.part("model"));
+        store_optimiser(&self.adam, &self.model, &mut to.part("optimiser"));
+        self.rows.store(&mut to.part("rows"));
+        to.list("rewards", &self.rewards);
+        to.list("last", &self.last.iter().map(|last| u8::from(*last)).collect::<Vec<_>>());
+        to.random("random", &self.random);
+    }
+
+    fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), CheckpointError> {
+        restore_weights(&mut self.model, &mut from.part("model"))?;
+        restore_optimiser(&mut self.adam, &mut self.model, &mut from.part("optimiser"))?;
+        let last: Vec<u8> = from.list("last")?;
+        self.rows = Rows::restored(&mut from.part("rows"), &self.model.shape(), last.len())?;
+        self.rewards = vec![0.0; last.len()];
+        from.tensor("rewards", &[last.len()], &mut self.rewards)?;
+        self.last = last.into_iter().map(|last| last != 0).collect();
+        self.random = from.random("random")?;
+        Ok(())
     }
 }
 

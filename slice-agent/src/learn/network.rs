@@ -115,7 +115,8 @@ impl Network {
             });
         }
         let bottleneck = file.tensors().any(|(name, _)| name == "mean.weight");
-        let mut network = Network::new(inputs, outputs, bottleneck, &mut Xoshiro256PlusPlus::seed_from_u64(0));
+        let mut network =
+            Network::new(inputs, outputs, bottleneck, &mut Xoshiro256PlusPlus::seed_from_u64(0));
         file.restore("", &mut network)?;
         Ok(network)
     }

@@ -6,8 +6,10 @@
 mod adam;
 mod layer;
 mod mlp;
+mod product;
 mod real;
 pub mod softmax;
+pub mod state;
 
 pub use adam::Adam;
 pub use layer::Layer;

@@ -10,6 +10,7 @@ use super::error::LearnError;
 use super::team::{Experience, Mode, TeamLearner};
 use super::value::ValueTeam;
 use super::world::{Seen, Shape};
+use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
 use crate::env::Action;
 
 /// One step of all agents as it was logged.
@@ -196,6 +197,16 @@ impl<T: TeamLearner> TeamLearner for Recording<T> {
     fn learn(&mut self, experience: &Experience<'_>) {
         self.log.push(experience);
         self.team.learn(experience);
+    }
+}
+
+impl<T: Stateful> Stateful for Recording<T> {
+    fn store(&self, to: &mut Writer<'_>) {
+        self.team.store(to);
+    }
+
+    fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), CheckpointError> {
+        self.team.restore(from)
     }
 }
 

@@ -9,6 +9,7 @@ use super::learner::{Learner, Settings};
 use super::replay::Transition;
 use super::team::{Experience, Mode, TeamLearner};
 use super::world::{Seen, Shape};
+use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
 use crate::env::{Action, LEVELS_PERCENT};
 use crate::policy::Code;
 
@@ -78,5 +79,18 @@ impl TeamLearner for SourceTeam {
                 last: experience.last,
             });
         }
+    }
+}
+
+impl Stateful for SourceTeam {
+    fn store(&self, to: &mut Writer<'_>) {
+        for (slice, learner) in self.learners.iter().enumerate() {
+            learner.store(&mut to.part(&format!("agent.{slice}")));
+        }
+    }
+
+    fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), CheckpointError> {
+        let mut learners = self.learners.iter_mut().enumerate();
+        learners.try_for_each(|(slice, learner)| learner.restore(&mut from.part(&format!("agent.{slice}"))))
     }
 }

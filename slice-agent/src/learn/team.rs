@@ -1,6 +1,7 @@
 //! All agents of a world together, as they learn.
 
 use super::world::Seen;
+use crate::checkpoint::Stateful;
 use crate::env::Action;
 
 /// One step of all agents.
@@ -27,8 +28,8 @@ pub enum Mode {
     Act,
 }
 
-/// A team that learns.
-pub trait TeamLearner: std::fmt::Debug + Send {
+/// A team that learns. Its state is all that it needs to go on bit by bit, between episodes.
+pub trait TeamLearner: Stateful + std::fmt::Debug + Send {
     /// Training episode `episode` begins, counted from 0.
     fn begin(&mut self, episode: u32);
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
 use crate::env::{Action, EnvConfig, OWN_FEATURES, Observation};
 use crate::learn::{Experience, Mode, Seen, Shape, TeamLearner};
 use crate::policy::{AgentContext, DemandFollowing, Policy};
@@ -48,6 +49,15 @@ impl TeamLearner for RuleTeam {
     }
 
     fn learn(&mut self, _: &Experience<'_>) {}
+}
+
+/// Rules remember nothing.
+impl Stateful for RuleTeam {
+    fn store(&self, _: &mut Writer<'_>) {}
+
+    fn restore(&mut self, _: &mut Reader<'_>) -> Result<(), CheckpointError> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

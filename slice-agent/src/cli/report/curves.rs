@@ -182,7 +182,8 @@ fn whisker(chart: &mut Chart<'_>, x: f64, interval: &Interval) -> Result<(), Fai
 
 /// Conflicts of the first and the last hundred episodes over the size of the message space.
 pub(super) fn sweep(lines: &[Line]) -> Result<String, Failure> {
-    let series: [(&str, fn(&Line) -> Interval); 2] =
+    type Series = (&'static str, fn(&Line) -> Interval);
+    let series: [Series; 2] =
         [("first 100 episodes", |line| line.first), ("last 100 episodes", |line| line.last)];
     let top = above(lines.iter().flat_map(|line| [line.first.high, line.last.high]));
     page(|area| {

@@ -51,11 +51,30 @@ pub(super) fn write(
         figures.extend(lines.into_iter().map(|line| (group.name(), line)));
     }
     page += &second::section(out, second)?;
+    page += &missing(trained, second);
     page += &of_references(references);
     put(&out.join("data"), "trained.csv", &line::csv(&figures)?)?;
     put(&out.join("data"), "second.csv", &second::csv(second)?)?;
     put(out, "report.md", &page)?;
     Ok(out.join("report.md"))
+}
+
+/// Parts of the full evaluation whose trainings are not there.
+fn missing(trained: &Trained, second: &[(SecondScenario, Vec<SecondLine>)]) -> String {
+    let has = |group: &Group| trained.groups.iter().any(|(known, _)| known == group);
+    let groups = Group::ALL.into_iter().filter(|group| !has(group)).map(Group::name);
+    let done = |scenario: &SecondScenario| second.iter().any(|(known, _)| known == scenario);
+    let scenarios =
+        SecondScenario::ALL.into_iter().filter(|scenario| !done(scenario)).map(SecondScenario::name);
+    let missing: Vec<_> = groups.chain(scenarios).collect();
+    if missing.is_empty() {
+        return String::new();
+    }
+    format!(
+        "## Not trained here\n\n{}: `slice-agent report --out DIR --part NAME` trains a part and adds it to the page \
+         (`second` for the scenarios of the second evaluation).\n\n",
+        missing.join(", ")
+    )
 }
 
 fn section(

@@ -1,4 +1,5 @@
 use super::*;
+use crate::checkpoint::{Checkpoint, Kind};
 use crate::learn::algorithm::{Algorithm, Tuning};
 use crate::learn::rollout::Rollout;
 use crate::learn::team::Mode;
@@ -76,5 +77,32 @@ fn equal_seeds_learn_equally() {
             (0..400).map(&mut play).collect::<Vec<_>>()
         };
         assert_eq!(rewards(), rewards(), "{algorithm}");
+    }
+}
+
+/// Trained in one go, and stored and taken back by another team on the way: the same from then on.
+#[test]
+fn a_training_that_was_stored_goes_on_bit_by_bit() {
+    let mut world = Whisper::new(true);
+    let mut rollout = Rollout::new(&world);
+    for algorithm in Algorithm::ALL {
+        let mut one = algorithm.team(world.shape(), &fast(), 9).unwrap();
+        let mut other = algorithm.team(world.shape(), &fast(), 10).unwrap();
+        let mut play = |team: &mut dyn crate::learn::TeamLearner, episodes: std::ops::Range<u32>| {
+            let mut one = |episode: u32| {
+                team.begin(episode);
+                rollout.play(&mut world, team, Mode::Learn, u64::from(episode)).unwrap()
+            };
+            episodes.map(&mut one).collect::<Vec<_>>()
+        };
+        play(one.as_mut(), 0..90);
+        play(other.as_mut(), 0..40);
+        let mut file = Checkpoint::new(Kind::Training);
+        file.store("team", one.as_ref());
+        let file = Checkpoint::from_bytes(&file.to_bytes().unwrap()).unwrap();
+        file.restore("team", other.as_mut()).unwrap();
+        assert_eq!(play(one.as_mut(), 90..300), play(other.as_mut(), 90..300), "{algorithm}");
+        let wrong = Algorithm::Mappo.team(Bandit::default().shape(), &fast(), 1).unwrap();
+        file.restore("team", { wrong }.as_mut()).unwrap_err();
     }
 }

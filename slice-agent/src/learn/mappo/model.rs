@@ -2,6 +2,8 @@
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use crate::checkpoint::{CheckpointError, Reader, Writer};
+use crate::learn::experience::{flags, indices};
 use crate::learn::nn::{Layer, Layers, Mlp, Real, Tape, real, softmax};
 use crate::learn::team::Experience;
 use crate::learn::world::Shape;
@@ -52,6 +54,36 @@ impl Rows<f32> {
         self.levels.extend(step.actions.iter().map(|action| action.level));
         self.messages.extend(step.actions.iter().map(|action| action.message));
         self.chances.extend_from_slice(chances);
+    }
+
+    /// Puts what was done into a checkpoint; advantages and returns belong to an update.
+    pub(super) fn store(&self, to: &mut Writer<'_>) {
+        let number = |values: &[usize]| values.iter().map(|value| *value as u64).collect::<Vec<_>>();
+        to.list("state", &self.state);
+        to.list("allowed", &self.allowed.iter().map(|allowed| u8::from(*allowed)).collect::<Vec<_>>());
+        to.list("levels", &number(&self.levels));
+        to.list("messages", &number(&self.messages));
+        to.list("chances", &self.chances);
+    }
+
+    /// Takes it back: `count` rows of a world of `shape`.
+    pub(super) fn restored(
+        from: &mut Reader<'_>,
+        shape: &Shape,
+        count: usize,
+    ) -> Result<Rows<f32>, CheckpointError> {
+        let choices = count * shape.agents;
+        let mut rows = Rows {
+            state: vec![0.0; count * shape.state()],
+            chances: vec![0.0; choices],
+            allowed: flags(from, "allowed", choices * shape.levels)?,
+            levels: indices(from, "levels", choices, shape.levels)?,
+            messages: indices(from, "messages", choices, shape.messages.max(1))?,
+            ..Rows::default()
+        };
+        from.tensor("state", &[count * shape.state()], &mut rows.state)?;
+        from.tensor("chances", &[choices], &mut rows.chances)?;
+        Ok(rows)
     }
 }
 

@@ -3,13 +3,8 @@
 use rand_distr::{Distribution, StandardUniform};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use super::product::{Matrix, Product, transposed};
 use super::real::{Real, real};
-use crate::simd::{self, Kernel};
-
-/// Outputs that are summed up together: a fixed number, so that vector units may be used without changing results.
-const BLOCK: usize = 16;
-/// Partial sums of a dot product, for the same reason.
-const LANES: usize = 8;
 
 /// Y = X W + b for rows of X. Weights lie input by input, then come the biases.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +15,8 @@ pub struct Layer<R> {
     pub(super) gradient: Vec<R>,
     pub(super) first_moment: Vec<R>,
     pub(super) second_moment: Vec<R>,
+    /// Memory of the way back: the weights output by output.
+    turned: Vec<R>,
 }
 
 impl<R: Real> Layer<R> {
@@ -34,7 +31,15 @@ impl<R: Real> Layer<R> {
         };
         let values = (0..count).map(uniform).collect();
         let zeros = || vec![R::zero(); count];
-        Layer { inputs, outputs, values, gradient: zeros(), first_moment: zeros(), second_moment: zeros() }
+        Layer {
+            inputs,
+            outputs,
+            values,
+            gradient: zeros(),
+            first_moment: zeros(),
+            second_moment: zeros(),
+            turned: Vec::new(),
+        }
     }
 
     /// Number of inputs.
@@ -79,103 +84,33 @@ impl<R: Real> Layer<R> {
 
     /// Writes Y for the rows of `x` into `y`.
     pub fn forward(&self, x: &[R], y: &mut Vec<R>) {
-        simd::dispatch(Forward { layer: self, x, y });
+        let (inputs, width) = (self.inputs, self.outputs);
+        let (weights, biases) = self.values.split_at(inputs * width);
+        let rows = x.len() / inputs;
+        y.clear();
+        (0..rows).for_each(|_| y.extend_from_slice(biases));
+        let a = Matrix { values: x, row: inputs, column: 1 };
+        Product { a, b: weights, rows, terms: inputs, width, out: y }.compute();
     }
 
     /// Adds the gradient of a loss whose derivative by Y is `dy`; writes its derivative by X into `dx` if wanted.
     pub fn backward(&mut self, x: &[R], dy: &[R], dx: Option<&mut Vec<R>>) {
-        simd::dispatch(Backward { layer: self, x, dy, dx });
-    }
-}
-
-struct Forward<'a, R> {
-    layer: &'a Layer<R>,
-    x: &'a [R],
-    y: &'a mut Vec<R>,
-}
-
-impl<R: Real> Kernel for Forward<'_, R> {
-    #[inline(always)]
-    fn run(self) {
-        let Forward { layer, x, y } = self;
-        let (weights, biases) = layer.values.split_at(layer.inputs * layer.outputs);
-        y.clear();
-        for x in x.chunks_exact(layer.inputs) {
-            let start = y.len();
-            y.extend_from_slice(biases);
-            for (block, y) in y[start..].chunks_mut(BLOCK).enumerate() {
-                let rows = weights.chunks_exact(layer.outputs).map(|row| &row[block * BLOCK..]);
-                accumulate(y, x.iter().copied().zip(rows));
-            }
-        }
-    }
-}
-
-struct Backward<'a, R> {
-    layer: &'a mut Layer<R>,
-    x: &'a [R],
-    dy: &'a [R],
-    dx: Option<&'a mut Vec<R>>,
-}
-
-impl<R: Real> Kernel for Backward<'_, R> {
-    #[inline(always)]
-    fn run(self) {
-        let Backward { layer, x, dy, dx } = self;
-        let (inputs, outputs) = (layer.inputs, layer.outputs);
-        let (gradient, biases) = layer.gradient.split_at_mut(inputs * outputs);
+        let (inputs, outputs) = (self.inputs, self.outputs);
+        let rows = x.len() / inputs;
+        let (gradient, biases) = self.gradient.split_at_mut(inputs * outputs);
         for dy in dy.chunks_exact(outputs) {
             biases.iter_mut().zip(dy).for_each(|(b, d)| *b += *d);
         }
-        for (input, row) in gradient.chunks_exact_mut(outputs).enumerate() {
-            for (block, sums) in row.chunks_mut(BLOCK).enumerate() {
-                let column = x.iter().skip(input).step_by(inputs).copied();
-                accumulate(sums, column.zip(dy.chunks_exact(outputs).map(|dy| &dy[block * BLOCK..])));
-            }
-        }
+        let a = Matrix { values: x, row: 1, column: inputs };
+        Product { a, b: dy, rows: inputs, terms: rows, width: outputs, out: gradient }.compute();
         if let Some(dx) = dx {
-            let weights = &layer.values[..inputs * outputs];
+            transposed(&self.values[..inputs * outputs], outputs, &mut self.turned);
             dx.clear();
-            for dy in dy.chunks_exact(outputs) {
-                dx.extend(weights.chunks_exact(outputs).map(|row| dot(row, dy)));
-            }
+            dx.resize(rows * inputs, R::zero());
+            let a = Matrix { values: dy, row: outputs, column: 1 };
+            Product { a, b: &self.turned, rows, terms: outputs, width: inputs, out: dx }.compute();
         }
     }
-}
-
-/// Adds factor times row for each pair; rows may be longer than `sums`. A full block stays in registers.
-#[inline(always)]
-fn accumulate<'a, R: Real>(sums: &mut [R], pairs: impl Iterator<Item = (R, &'a [R])>) {
-    if let Ok(sums) = <&mut [R; BLOCK]>::try_from(&mut *sums) {
-        let mut block = *sums;
-        for (factor, row) in pairs.filter(|(factor, _)| !factor.is_zero()) {
-            if let Some(row) = row.first_chunk::<BLOCK>() {
-                for lane in 0..BLOCK {
-                    block[lane] += factor * row[lane];
-                }
-            }
-        }
-        *sums = block;
-        return;
-    }
-    for (factor, row) in pairs.filter(|(factor, _)| !factor.is_zero()) {
-        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += factor * *value);
-    }
-}
-
-#[inline(always)]
-fn dot<R: Real>(a: &[R], b: &[R]) -> R {
-    let mut sums = [R::zero(); LANES];
-    let (left, right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let mut total = R::zero();
-    left.remainder().iter().zip(right.remainder()).for_each(|(a, b)| total += *a * *b);
-    for (a, b) in left.zip(right) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.iter().for_each(|sum| total += *sum);
-    total
 }
 
 #[cfg(test)]

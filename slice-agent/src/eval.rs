@@ -13,7 +13,7 @@ mod figures;
 mod run;
 
 pub use figures::{Figures, Quantiles, Spread};
-pub use run::{Episode, Run, run};
+pub use run::{Episode, Run, run, run_team};
 
 /// What to evaluate.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@
 //! them, [`Method::Predefined`] sends the fixed codes of [`crate::policy::Code`]. What the source document leaves open
 //! (replay parameters, target network, exploration) is ours; docs/slices.md lists it.
 
+mod acting;
 pub mod dense;
 mod learner;
 pub mod network;
@@ -12,5 +13,6 @@ mod product;
 pub mod replay;
 mod train;
 
+pub use acting::{AgentCard, TrainedAgent};
 pub use learner::{Learner, Settings};
 pub use train::{LearntEpisode, Method, Trained, Training, train};

@@ -8,7 +8,7 @@ mod trace;
 
 pub(crate) use poisson::PoissonTable;
 
-pub use trace::{MAX_TRACE_STEPS, TraceError, TrafficTrace};
+pub use trace::{MAX_TRACE_STEPS, TraceColumns, TraceError, TrafficTrace};
 
 /// Bits of one packet: 1,500 byte.
 pub const PACKET_BITS: f64 = 12_000.0;

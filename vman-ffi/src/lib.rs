@@ -13,6 +13,8 @@
 //! | [`console`] | what a partition printed, what is typed |
 //! | [`image`] | uploads, the check of a kernel's header |
 //! | [`plan`] | the planner as a pure function |
+//! | [`agent`] | trained slice agents (feature `agent`) |
+//! | [`arbiter`] | grants claims, never beyond the total (feature `agent`) |
 //! | [`event`] | a stream of events behind a descriptor for poll(2) |
 //!
 //! Conventions: a function is `vman_<noun>_<verb>(handle, inputs..., outputs..., error)` and gives a `vman_status`.
@@ -25,6 +27,10 @@ mod panic;
 mod pointer;
 mod sized;
 
+#[cfg(feature = "agent")]
+pub mod agent;
+#[cfg(feature = "agent")]
+pub mod arbiter;
 pub mod check;
 pub mod client;
 pub mod console;

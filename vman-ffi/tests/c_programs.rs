@@ -367,3 +367,44 @@ fn succeed(command: &mut std::process::Command) -> String {
     assert!(output.status.success(), "{command:?}\n{}", text(&output));
     text(&output)
 }
+
+/// tests/vectors/agent.json as an array of C.
+fn agent_vectors() -> String {
+    let cases = std::fs::read_to_string(root().join("tests/vectors/agent.json")).unwrap();
+    let cases: Vec<Value> = serde_json::from_str(&cases).unwrap();
+    let list =
+        |value: &Value| value.as_array().unwrap().iter().map(|bits| format!("{bits}u,")).collect::<String>();
+    let mut text =
+        "static const struct { uint32_t observation[16], values[9], level, message, within; } cases[] = {"
+            .to_owned();
+    for case in &cases {
+        let (observation, values) = (list(&case["observation_bits"]), list(&case["value_bits"]));
+        let (level, message, within) = (&case["level"], &case["message"], &case["level_within_share"]);
+        let _ = writeln!(text, "{{ {{ {observation} }}, {{ {values} }}, {level}, {message}, {within} }},");
+    }
+    text + "};\n"
+}
+
+#[test]
+fn agents_decide_in_c_to_the_last_bit_as_in_rust() {
+    let scratch = scratch();
+    if can_compile("agents") {
+        std::fs::write(scratch.path().join("agent_vectors.h"), agent_vectors()).unwrap();
+        let weights = root().join("tests/vectors/agent.safetensors");
+        run(&program("tests/agent.c", scratch.path()), &[&weights]);
+    }
+}
+
+#[test]
+fn example_of_an_agent_shares_a_cpu() {
+    let scratch = scratch();
+    if can_compile("agent example") {
+        let weights = root().join("tests/vectors/agent.safetensors");
+        let printed = run(&program("examples/slice_agent.c", scratch.path()), &[&weights]);
+        let lines: Vec<_> = printed.lines().collect();
+        assert_eq!(lines.len(), 11, "{printed}");
+        let granted =
+            |line: &&str| line.split_whitespace().skip(4).map(|ghz| ghz.parse::<f64>().unwrap()).sum::<f64>();
+        assert!(lines[1..].iter().all(|line| granted(line) <= 40.001), "{printed}");
+    }
+}

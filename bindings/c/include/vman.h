@@ -64,6 +64,21 @@
 #define VMAN_REQUEST_SHARED 2
 
 /**
+ * Levels of claim that an agent chooses from: 25, 75, 100, 150 and 200 percent of the own share.
+ */
+#define VMAN_AGENT_LEVELS 5
+
+/**
+ * In `allowed` of vman_agent_act: every level.
+ */
+#define VMAN_AGENT_ALL_LEVELS 31
+
+/**
+ * The demand of a slice about which nothing is known: its claim counts in full.
+ */
+#define VMAN_DEMAND_UNKNOWN UINT64_MAX
+
+/**
  * What a call answers: the kind of error, the same as the class of a JSON reply. Numbers are never used again for
  * something else; newer libraries may answer numbers that are not listed here.
  */
@@ -273,6 +288,16 @@ typedef enum vman_shutdown_mode {
    */
   VMAN_SHUTDOWN_MODE_GRACEFUL = 1,
 } vman_shutdown_mode;
+
+/**
+ * A trained agent of one slice. It does not change; any thread may use it. Deciding allocates nothing.
+ */
+typedef struct vman_agent vman_agent;
+
+/**
+ * Whose turn it is. One thread at a time.
+ */
+typedef struct vman_arbiter vman_arbiter;
 
 /**
  * A connection to vmand. Several threads may use it: their calls are carried out one after the other, so a thread
@@ -758,6 +783,24 @@ typedef struct vman_grant {
    */
   struct vman_range memory;
 } vman_grant;
+
+/**
+ * What one slice has and asks for, in one unit for all (Hz of CPU, radio blocks).
+ */
+typedef struct vman_claim {
+  /**
+   * Its share: what of its claim lies within is granted always.
+   */
+  uint64_t share;
+  /**
+   * What it asks for.
+   */
+  uint64_t amount;
+  /**
+   * What it can use now; VMAN_DEMAND_UNKNOWN reserves the claim whether it is used or not.
+   */
+  uint64_t demand;
+} vman_claim;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1302,6 +1345,125 @@ enum vman_status vman_plan(const struct vman_inventory *inventory,
                            const struct vman_request *request,
                            struct vman_grant *grant,
                            struct vman_error **error);
+
+/**
+ * Reads the agent whose weights are in the file `path` (safetensors, as `slice-agent train` and PyTorch write them).
+ *
+ * Fails with VMAN_STATUS_NOT_FOUND, VMAN_STATUS_PERMISSION_DENIED, and VMAN_STATUS_INVALID_ARGUMENT for a file that is
+ * cut off or holds no agent.
+ *
+ * # Safety
+ * `path` is a NUL-terminated text, `agent` a valid place for the handle, `error` NULL or a valid place for a pointer.
+ */
+enum vman_status vman_agent_load(const char *path,
+                                 struct vman_agent **agent,
+                                 struct vman_error **error);
+
+/**
+ * As vman_agent_load, from the `count` bytes of a file.
+ *
+ * # Safety
+ * `bytes` is valid for `count` bytes, `agent` a valid place for the handle, `error` NULL or a valid place for a pointer.
+ */
+enum vman_status vman_agent_read(const uint8_t *bytes,
+                                 size_t count,
+                                 struct vman_agent **agent,
+                                 struct vman_error **error);
+
+/**
+ * Features of an observation; 0 for NULL.
+ *
+ * # Safety
+ * `agent` is NULL or an agent that is not freed yet.
+ */
+size_t vman_agent_features(const struct vman_agent *agent);
+
+/**
+ * Messages that the agent can send; 0 for one that says nothing, and for NULL.
+ *
+ * # Safety
+ * `agent` is NULL or an agent that is not freed yet.
+ */
+size_t vman_agent_messages(const struct vman_agent *agent);
+
+/**
+ * Decides for an observation of `count` features: the best level among those whose bits are set in `allowed`
+ * (VMAN_AGENT_ALL_LEVELS for every one), and the message to the other agents.
+ *
+ * Fails with VMAN_STATUS_INVALID_ARGUMENT for a wrong count, a feature that is infinite or not a number, unknown bits, and
+ * when nothing is allowed.
+ *
+ * # Safety
+ * `agent` is an agent, `observation` is valid for `count` numbers, `level` and `message` are valid places, `error` is NULL
+ * or a valid place for a pointer.
+ */
+enum vman_status vman_agent_act(const struct vman_agent *agent,
+                                const float *observation,
+                                size_t count,
+                                uint32_t allowed,
+                                uint32_t *level,
+                                uint32_t *message,
+                                struct vman_error **error);
+
+/**
+ * Writes the values that the agent gives to all levels and then to all messages, VMAN_AGENT_LEVELS +
+ * vman_agent_messages of them, into `values`, which has `places` places.
+ *
+ * Fails as vman_agent_act does, and with VMAN_STATUS_INVALID_ARGUMENT for too few places; nothing is written then.
+ *
+ * # Safety
+ * `agent` is an agent, `observation` is valid for `count` numbers, `values` for `places` numbers, `error` is NULL or a
+ * valid place for a pointer.
+ */
+enum vman_status vman_agent_values(const struct vman_agent *agent,
+                                   const float *observation,
+                                   size_t count,
+                                   float *values,
+                                   size_t places,
+                                   struct vman_error **error);
+
+/**
+ * Frees an agent; NULL is fine.
+ *
+ * # Safety
+ * `agent` is NULL or an agent that is not freed yet and that nobody else uses.
+ */
+void vman_agent_free(struct vman_agent *agent);
+
+/**
+ * Makes an arbiter whose first turn is the first slice's.
+ *
+ * # Safety
+ * `arbiter` is a valid place for the handle, `error` NULL or a valid place for a pointer.
+ */
+enum vman_status vman_arbiter_new(struct vman_arbiter **arbiter,
+                                  struct vman_error **error);
+
+/**
+ * Holds a round: writes a grant for each of `count` claims into `grants`, at least what of the claim lies within the
+ * share, at most the claim. What is used of all grants never exceeds the sum of the shares. `trimmed`, if not NULL, gets
+ * the number of slices whose useful claim was cut.
+ *
+ * Fails with VMAN_STATUS_INVALID_ARGUMENT if the shares together exceed 64 bits; the turn stays then.
+ *
+ * # Safety
+ * `arbiter` is an arbiter that nobody else uses, `claims` and `grants` are valid for `count` items, `trimmed` is NULL or a
+ * valid place, `error` NULL or a valid place for a pointer.
+ */
+enum vman_status vman_arbiter_share(struct vman_arbiter *arbiter,
+                                    const struct vman_claim *claims,
+                                    size_t count,
+                                    uint64_t *grants,
+                                    size_t *trimmed,
+                                    struct vman_error **error);
+
+/**
+ * Frees an arbiter; NULL is fine.
+ *
+ * # Safety
+ * `arbiter` is NULL or an arbiter that is not freed yet and that nobody else uses.
+ */
+void vman_arbiter_free(struct vman_arbiter *arbiter);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -134,6 +134,51 @@ proptest! {
     }
 }
 
+/// Splitmix64, for cases by the million.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
+#[test]
+fn a_million_rounds_stay_within_the_total_and_leave_nothing_idle() {
+    let mut state = 1;
+    let mut arbiter = Arbiter::new();
+    let (mut shares, mut claims, mut grants) = ([0; 8], [Claim::of(0); 8], [0; 8]);
+    for round in 0..1_000_000 {
+        let count = 1 + usize::try_from(next(&mut state) % 8).unwrap();
+        // From amounts that are often equal to amounts near the limits.
+        let bits = next(&mut state) % 61;
+        for slice in 0..count {
+            shares[slice] = next(&mut state) >> (3 + bits);
+            let demand = if next(&mut state).is_multiple_of(3) {
+                Claim::UNKNOWN_DEMAND
+            } else {
+                next(&mut state) >> bits
+            };
+            claims[slice] = Claim { amount: next(&mut state) >> bits, demand };
+        }
+        let (shares, claims, grants) = (&shares[..count], &claims[..count], &mut grants[..count]);
+        let result = arbiter.share(shares, claims, grants).unwrap();
+        let all = total(shares.iter().copied());
+        let used = total(grants.iter().zip(claims).map(|(grant, claim)| *grant.min(&claim.demand)));
+        assert!(used <= all, "round {round}");
+        if claims.iter().all(|claim| claim.demand == Claim::UNKNOWN_DEMAND) {
+            assert!(total(grants.iter().copied()) <= all, "round {round}");
+        }
+        let waits = grants.iter().zip(claims).any(|(grant, claim)| *grant < claim.useful());
+        assert!(!waits || used == all, "round {round}: something is idle while a claim waits");
+        assert_eq!(waits, result.trimmed_slices > 0);
+        let within = grants.iter().zip(claims).zip(shares);
+        assert!(
+            within.into_iter().all(|((g, c), s)| *g >= c.amount.min(*s) && *g <= c.amount),
+            "round {round}"
+        );
+    }
+}
+
 #[test]
 fn own_shares_are_granted_whatever_the_others_claim() {
     let claims = [Claim::of(u64::MAX), Claim::of(u64::MAX), Claim::of(10)];

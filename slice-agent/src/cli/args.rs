@@ -1,7 +1,6 @@
 //! The command line.
 
-use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -9,11 +8,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use slice_agent::env::{EnvConfig, PreemptionRule, TrafficModel};
 use slice_agent::eval::{Entry, Plan};
 use slice_agent::policy::PolicyName;
-use slice_agent::traffic::{SliceClass, TrafficTrace};
+use slice_agent::traffic::{SliceClass, TraceColumns};
 
-use super::scenario::{Scenario, offsets};
+use super::Failure;
+use super::bench::BenchArgs;
+use super::config::read_trace;
+use super::replay::ReplayArgs;
+use super::scenario::Scenario;
+use super::sweep::SweepArgs;
 use super::train::TrainArgs;
-use super::{Failure, chain};
 
 /// Agents that share CPU between network slices.
 #[derive(Debug, Parser)]
@@ -31,6 +34,25 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Trains the learning methods of the source document and shows how conflicts fall.
     Train(TrainArgs),
+    /// Trains over the values of one field of the configuration, such as the size of the message space.
+    Sweep(SweepArgs),
+    /// Plays captured traffic: what it is like, and what policies and trained agents make of it.
+    Replay(ReplayArgs),
+    /// Measures how fast this machine trains and decides.
+    Bench(BenchArgs),
+    /// Prints the configuration of a run with all defaults.
+    Config,
+    /// Prints a completion script.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Writes the manual pages.
+    #[command(hide = true)]
+    Man {
+        /// Into this directory.
+        directory: PathBuf,
+    },
 }
 
 /// What `eval` takes.
@@ -39,6 +61,9 @@ pub(super) struct EvalArgs {
     /// Policies: random, static, codes, demand, demand-floor, oracle [default: all].
     #[arg(long = "policy", value_name = "NAME", value_delimiter = ',')]
     policies: Vec<PolicyName>,
+    /// Also trained agents: the folder of a training (RUN/step-seed-0), or one file of weights for every slice.
+    #[arg(long = "checkpoint", value_name = "PATH", value_delimiter = ',')]
+    pub(super) checkpoints: Vec<PathBuf>,
     /// When claims beyond shares are a conflict.
     #[arg(long, value_enum, default_value_t = Rule::Claims)]
     rule: Rule,
@@ -67,6 +92,12 @@ pub(super) struct EvalArgs {
     /// are scaled to the mean of the class.
     #[arg(long = "trace", value_name = "CLASS=FILE")]
     traces: Vec<TraceArg>,
+    /// Column of captures with the time of a packet, s.
+    #[arg(long, value_name = "NAME", default_value = "Time")]
+    time_column: String,
+    /// Column of captures with the length of a packet, byte.
+    #[arg(long, value_name = "NAME", default_value = "Length")]
+    length_column: String,
     /// Threads [default: one for each core]; the figures do not depend on them.
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     threads: usize,
@@ -79,6 +110,21 @@ pub(super) struct EvalArgs {
 }
 
 impl EvalArgs {
+    /// The columns of captures.
+    pub(super) fn columns(&self) -> TraceColumns {
+        TraceColumns { time: self.time_column.clone(), length: self.length_column.clone() }
+    }
+
+    /// The captures.
+    pub(super) fn traces(&self) -> Vec<(SliceClass, &Path)> {
+        self.traces.iter().map(|trace| (trace.class, trace.file.as_path())).collect()
+    }
+
+    /// Adds a capture.
+    pub(super) fn add_trace(&mut self, class: SliceClass, file: PathBuf) {
+        self.traces.push(TraceArg { class, file });
+    }
+
     /// The scenario that is asked for.
     pub(super) fn scenario(&self) -> Result<Scenario, Failure> {
         let mut config = EnvConfig::source_document(self.rule.into());
@@ -86,7 +132,7 @@ impl EvalArgs {
         config.cpu.growth = self.growth;
         config.messages = self.messages;
         for trace in &self.traces {
-            trace.apply(&mut config)?;
+            trace.apply(&self.columns(), &mut config)?;
         }
         let policies = if self.policies.is_empty() { &PolicyName::ALL[..] } else { &self.policies };
         let last = self.first_seed.checked_add(self.seeds).ok_or("The seeds exceed 64 bits")?;
@@ -134,6 +180,14 @@ pub(super) enum Rule {
 }
 
 impl Rule {
+    /// Its name in a configuration.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Rule::Claims => "claims",
+            Rule::WorkConserving => "work-conserving",
+        }
+    }
+
     const fn letter(self) -> char {
         match self {
             Rule::Claims => 'A',
@@ -191,21 +245,13 @@ impl FromStr for TraceArg {
 }
 
 impl TraceArg {
-    fn apply(&self, config: &mut EnvConfig) -> Result<(), Failure> {
-        let trace = self.read(config.step_s).map_err(|error| {
-            format!("Cannot use the trace {}: {}", self.file.display(), chain(error.as_ref()))
-        })?;
-        let trace = Arc::new(trace);
+    fn apply(&self, columns: &TraceColumns, config: &mut EnvConfig) -> Result<(), Failure> {
+        let mean_bps = self.class.traffic().mean_bps;
+        let trace = Arc::new(read_trace(&self.file, columns, mean_bps, config.step_s)?);
         for slice in config.slices.iter_mut().filter(|slice| slice.class == self.class) {
             slice.traffic = TrafficModel::Trace(Arc::clone(&trace));
         }
         Ok(())
-    }
-
-    fn read(&self, step_s: f64) -> Result<TrafficTrace, Failure> {
-        let single = TrafficTrace::from_csv(File::open(&self.file)?, step_s)?;
-        let many = single.superpose(&offsets(single.steps()))?;
-        Ok(many.rescale(self.class.traffic().mean_bps, step_s)?)
     }
 }
 

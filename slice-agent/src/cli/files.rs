@@ -66,7 +66,7 @@ fn comma_separated(figures: &[Figures]) -> Result<String, Failure> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(COLUMNS)?;
     for line in figures {
-        let names = [line.policy.to_owned(), line.arbiter.to_string(), line.seeds.len().to_string()];
+        let names = [line.policy.clone(), line.arbiter.to_string(), line.seeds.len().to_string()];
         let numbers = numbers(line).map(|number| number.to_string());
         table.write_record(names.into_iter().chain([line.episodes.to_string()]).chain(numbers))?;
     }

@@ -3,21 +3,33 @@
 use std::error::Error;
 use std::fs;
 
-use anstream::{eprintln, println};
+use anstream::{eprintln, print, println};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use slice_agent::eval::Figures;
 
 mod args;
+mod bench;
+mod config;
+mod curves;
 mod files;
+mod folder;
+mod generate;
 mod page;
 mod plot;
+mod progress;
+mod replay;
 mod scenario;
+mod summary;
+mod sweep;
 mod table;
 mod train;
+mod trained;
 
 use args::{Cli, Command, EvalArgs, ReportArgs};
 use scenario::Scenario;
+
+pub(crate) use train::Interrupted;
 
 /// What a job ends with when it fails.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
@@ -28,9 +40,18 @@ pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 /// The job is refused or a file cannot be written.
 pub(crate) fn run() -> Result<(), Failure> {
     match Cli::parse().command {
-        Command::Eval(args) => eval(&args),
+        Command::Eval(args) => evaluate(&args),
         Command::Report(args) => report(&args),
         Command::Train(args) => train::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
+        Command::Replay(mut args) => replay::run(&mut args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Config => {
+            print!("{}", toml::to_string(&config::RunConfig::default())?);
+            Ok(())
+        }
+        Command::Completions { shell } => generate::completions(shell),
+        Command::Man { directory } => generate::man(&directory),
     }
 }
 
@@ -45,9 +66,13 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     text
 }
 
-fn eval(args: &EvalArgs) -> Result<(), Failure> {
+/// Judges policies and trained agents, and prints a table.
+fn evaluate(args: &EvalArgs) -> Result<(), Failure> {
     let scenario = args.scenario()?;
-    let figures = judge(&scenario)?;
+    let mut figures = judge(&scenario)?;
+    for path in &args.checkpoints {
+        figures.extend(trained::judge(path, &scenario.plan, &trained::arbiters(&scenario.plan.entries))?);
+    }
     if let Some(dir) = &args.out {
         files::write(dir, &scenario, &figures)?;
     }

@@ -39,7 +39,7 @@ pub(super) fn cells(figures: &Figures) -> [String; 10] {
     let quantiles = &figures.latency_ms;
     let (median, range) = (quantiles.median, quantiles.interquartile_range());
     [
-        figures.policy.to_owned(),
+        figures.policy.clone(),
         if figures.arbiter { "yes" } else { "no" }.to_owned(),
         if figures.arbiter { "0".to_owned() } else { spread(&figures.conflicts_per_100, 1.0, 0) },
         if figures.arbiter { spread(&figures.trimmed_per_100, 1.0, 0) } else { "-".to_owned() },

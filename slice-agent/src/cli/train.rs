@@ -1,178 +1,273 @@
 //! Trains methods over seeds, on all cores, and shows how conflicts fall.
 
-use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use anstream::println;
-use clap::{Args, ValueEnum};
-use comfy_table::{CellAlignment, Table, presets};
-use indicatif::{ProgressBar, ProgressStyle};
+use anstream::{eprintln, println};
+use clap::Args;
 use rayon::ThreadPoolBuilder;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
-use slice_agent::env::{EnvConfig, EnvError};
-use slice_agent::eval::Spread;
-use slice_agent::learn::{LearntEpisode, Method, Trained, train};
+use serde::Serialize;
+use slice_agent::env::EnvConfig;
+use slice_agent::learn::{Method, Training};
 
 use super::Failure;
 use super::args::Rule;
+use super::config::{Draft, RunConfig};
+use super::curves;
+use super::folder::{Line, RunFolder};
+use super::progress::Progress;
+use super::summary::{self, Summary};
 
 /// What `train` takes.
 #[derive(Debug, Args)]
 pub(super) struct TrainArgs {
-    /// Methods [default: all].
-    #[arg(long = "method", value_enum, value_delimiter = ',')]
-    methods: Vec<MethodName>,
-    /// When claims beyond shares are a conflict.
-    #[arg(long, value_enum, default_value_t = Rule::Claims)]
-    rule: Rule,
+    #[command(flatten)]
+    pub(super) settings: RunSettings,
+    /// Stores the run in this folder: configuration, metrics, checkpoints; it can be stopped at any time and resumed.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Goes on with the run in this folder; its results are those of a run that was never stopped, to the last bit.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "config", "set", "methods", "rule", "arbiter", "seeds", "episodes", "exploration"])]
+    resume: Option<PathBuf>,
+    /// Writes one CSV line for each episode into this file.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Prints a JSON line for each method instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a run is made of; `train` and `sweep` take it.
+#[derive(Debug, Args)]
+pub(super) struct RunSettings {
+    /// A configuration (TOML); `slice-agent config` prints one with all defaults.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Sets a field of the configuration, as env.messages=8 or env.slices.0.share=20.
+    #[arg(long = "set", value_name = "FIELD=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+    /// Methods: step, madrl, predefined [default: all].
+    #[arg(long = "method", value_name = "NAME", value_delimiter = ',')]
+    methods: Vec<String>,
+    /// When claims beyond shares are a conflict [default: claims].
+    #[arg(long, value_enum)]
+    rule: Option<Rule>,
     /// Lets the arbiter turn claims into grants.
     #[arg(long)]
     arbiter: bool,
-    /// Number of seeds, from 0 on.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1_000))]
-    seeds: u64,
-    /// Episodes of each seed.
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    episodes: u32,
+    /// Number of seeds, from 0 on [default: 2].
+    #[arg(long)]
+    seeds: Option<u64>,
+    /// Episodes of each seed [default: 500].
+    #[arg(long)]
+    episodes: Option<u32>,
     /// Random part of the actions, episode by episode to the power of: the same for all methods instead of 0.95 (step),
     /// 0.98 (madrl), 0.99 (predefined).
-    #[arg(long, value_name = "DECAY", value_parser = decay)]
+    #[arg(long, value_name = "DECAY")]
     exploration: Option<f64>,
     /// Threads [default: one for each core]; the results do not depend on them.
     #[arg(long, default_value_t = 0, hide_default_value = true)]
-    threads: usize,
-    /// Writes one CSV line for each episode into this file.
-    #[arg(long, value_name = "FILE")]
-    csv: Option<std::path::PathBuf>,
+    pub(super) threads: usize,
+    /// Draws conflicts while it trains, a line for each method.
+    #[arg(long)]
+    pub(super) plot: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum MethodName {
-    Step,
-    Madrl,
-    Predefined,
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (field, value) = text.split_once('=').ok_or("It must be FIELD=VALUE")?;
+    Ok((field.trim().to_owned(), value.trim().to_owned()))
 }
 
-impl From<MethodName> for Method {
-    fn from(name: MethodName) -> Method {
-        match name {
-            MethodName::Step => Method::Step,
-            MethodName::Madrl => Method::Madrl,
-            MethodName::Predefined => Method::Predefined,
+impl RunSettings {
+    /// Defaults, file, flags, `--set`: what comes later wins.
+    pub(super) fn draft(&self) -> Result<Draft, Failure> {
+        let mut draft = Draft::read(self.config.as_deref())?;
+        if !self.methods.is_empty() {
+            draft.set("methods", &format!("{:?}", self.methods))?;
         }
+        let flags = [
+            ("env.rule", self.rule.map(|rule| rule.name().to_owned())),
+            ("env.arbiter", self.arbiter.then(|| "true".to_owned())),
+            ("seeds", self.seeds.map(|seeds| seeds.to_string())),
+            ("episodes", self.episodes.map(|episodes| episodes.to_string())),
+            ("exploration", self.exploration.map(|decay| format!("{decay:?}"))),
+        ];
+        for (field, value) in flags {
+            if let Some(value) = value {
+                draft.set(field, &value)?;
+            }
+        }
+        for (field, value) in &self.set {
+            draft.set(field, value)?;
+        }
+        Ok(draft)
     }
 }
 
-fn decay(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "It must be a number".to_owned())?;
-    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err("It must lie between 0 and 1".to_owned()) }
+/// A training's result: one line for each episode.
+#[derive(Debug, Clone)]
+pub(super) struct Curve {
+    pub(super) method: Method,
+    pub(super) seed: u64,
+    pub(super) lines: Vec<Line>,
 }
 
 /// Does it.
 ///
 /// # Errors
-/// A training is refused, or the file cannot be written.
+/// A training is refused, a file cannot be written, or the user stopped it.
 pub(super) fn run(args: &TrainArgs) -> Result<(), Failure> {
-    let methods: Vec<Method> = match args.methods.as_slice() {
-        [] => Method::ALL.to_vec(),
-        named => named.iter().map(|name| (*name).into()).collect(),
+    let (folder, config) = match (&args.resume, &args.out) {
+        (Some(path), _) => RunFolder::open(path).map(|(folder, config)| (Some(folder), config))?,
+        (None, out) => {
+            let config = args.settings.draft()?.finish()?;
+            let folder = out.as_ref().map(|path| RunFolder::create(path, &config)).transpose()?;
+            (folder, config)
+        }
     };
-    let trainings = train_all(args, &methods)?;
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(HEAD);
-    let seeds = usize::try_from(args.seeds)?;
-    table.add_rows(methods.iter().zip(trainings.chunks(seeds)).map(|(method, runs)| line(*method, runs)));
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+    let curves = train_all(&config, folder.as_ref(), &args.settings)?;
+    if let Some(folder) = &folder {
+        curves::write(&folder.path().join("conflicts.svg"), &curves)?;
     }
-    println!("{table}\n{LEGEND}");
     if let Some(file) = &args.csv {
-        let text = episodes(&methods, seeds, &trainings)?;
-        fs::write(file, text).map_err(|error| format!("Cannot write {}: {error}", file.display()))?;
+        std::fs::write(file, episodes(&curves)?)
+            .map_err(|error| format!("Cannot write {}: {error}", file.display()))?;
+    }
+    let summaries = summary::of(&curves);
+    if args.json {
+        print_json(&summaries)?;
+    } else {
+        println!("{}\n{}", summary::table(&summaries), summary::LEGEND);
     }
     Ok(())
 }
 
-fn train_all(args: &TrainArgs, methods: &[Method]) -> Result<Vec<Trained>, Failure> {
-    let config = EnvConfig { arbiter: args.arbiter, ..EnvConfig::source_document(args.rule.into()) };
+/// One JSON object on a line for each of `items`.
+pub(super) fn print_json(items: &[impl Serialize]) -> Result<(), Failure> {
+    for item in items {
+        println!("{}", serde_json::to_string(item)?);
+    }
+    Ok(())
+}
+
+/// Trains every method on every seed, side by side; results come in their order.
+pub(super) fn train_all(
+    config: &RunConfig,
+    folder: Option<&RunFolder>,
+    settings: &RunSettings,
+) -> Result<Vec<Curve>, Failure> {
+    let stop = stop_flag()?;
+    let env = config.env.build()?;
+    let seeds = config.first_seed..config.first_seed + config.seeds;
+    let methods = config.methods()?;
     let jobs: Vec<_> =
-        methods.iter().flat_map(|method| (0..args.seeds).map(move |seed| (*method, seed))).collect();
-    let bar = ProgressBar::new(u64::try_from(jobs.len())? * u64::from(args.episodes));
-    bar.set_style(ProgressStyle::with_template("training {bar:40} {pos}/{len} episodes, {eta} left")?);
-    let one = |(method, seed): (Method, u64)| {
-        let settings = method.settings(&config, args.episodes, args.exploration);
-        train(method, &config, seed, settings, || bar.inc(1))
+        methods.iter().flat_map(|method| seeds.clone().map(move |seed| (*method, seed))).collect();
+    let progress = Progress::new(jobs.len() as u64 * u64::from(config.episodes), &methods, settings.plot)?;
+    let pool = ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
+    let one = |(method, seed)| {
+        Job { config, env: &env, folder, progress: &progress, stop: &stop }.train(method, seed)
     };
-    let pool = ThreadPoolBuilder::new().num_threads(args.threads).build()?;
-    let trainings: Result<_, EnvError> = pool.install(|| jobs.into_par_iter().map(one).collect());
-    bar.finish_and_clear();
-    Ok(trainings?)
+    let curves: Result<Vec<_>, Failure> = pool.install(|| jobs.into_par_iter().map(one).collect());
+    progress.finish();
+    if !stop.load(Ordering::Relaxed) {
+        return curves;
+    }
+    curves?;
+    if let Some(folder) = folder {
+        let path = folder.path().display();
+        eprintln!("Stopped and stored; go on with: slice-agent train --resume {path}");
+    }
+    Err(Box::new(Interrupted))
 }
 
-/// Episodes at the begin and at the end that are looked at, as in the source document.
-const WINDOW: usize = 100;
+/// The user stopped the run.
+#[derive(Debug, thiserror::Error)]
+#[error("Interrupted")]
+pub(crate) struct Interrupted;
 
-const HEAD: [&str; 8] = [
-    "method",
-    "conflicts first 100",
-    "conflicts last 100",
-    "conflicts all",
-    "trimmed last 100",
-    "latency ms last 100",
-    "network use % last 100",
-    "reward last 100",
-];
+/// Becomes true with SIGINT or SIGTERM; a second one ends the program at once.
+fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
 
-const LEGEND: &str = "\
-Means of an episode ± sample deviation over seeds. The first 100 episodes depend most of all on how fast exploration
-ends, which differs by method unless --exploration is given.";
+/// What all trainings of a run have in common.
+struct Job<'a> {
+    config: &'a RunConfig,
+    env: &'a EnvConfig,
+    folder: Option<&'a RunFolder>,
+    progress: &'a Progress,
+    stop: &'a AtomicBool,
+}
 
-fn line(method: Method, runs: &[Trained]) -> [String; 8] {
-    let first: fn(&[LearntEpisode]) -> &[LearntEpisode] = |all| &all[..all.len().min(WINDOW)];
-    let last: fn(&[LearntEpisode]) -> &[LearntEpisode] = |all| &all[all.len().saturating_sub(WINDOW)..];
-    let all: fn(&[LearntEpisode]) -> &[LearntEpisode] = |all| all;
-    let cell = |part: fn(&[LearntEpisode]) -> &[LearntEpisode], of: fn(&LearntEpisode) -> f64| {
-        let mean = |run: &Trained| {
-            let part = part(&run.episodes);
-            part.iter().map(of).sum::<f64>() / part.len() as f64
+impl Job<'_> {
+    fn train(&self, method: Method, seed: u64) -> Result<Curve, Failure> {
+        let settings = self.config.settings(method, self.env);
+        let mut training = Training::new(method, self.env.clone(), seed, settings)?;
+        let folder = self.folder.map(|folder| folder.training(method, seed)).transpose()?;
+        let mut lines = match &folder {
+            Some(folder) => folder.resume(&mut training)?,
+            None => Vec::new(),
         };
-        let spread = Spread::of(&runs.iter().map(mean).collect::<Vec<_>>());
-        format!("{:.2} ± {:.2}", spread.mean, spread.deviation)
-    };
-    let conflicts = |episode: &LearntEpisode| f64::from(episode.conflicts);
-    [
-        method.name().to_owned(),
-        cell(first, conflicts),
-        cell(last, conflicts),
-        cell(all, conflicts),
-        cell(last, |episode| episode.trimmed_claims as f64),
-        cell(last, |episode| episode.latency_ms),
-        cell(last, |episode| 100.0 * episode.network_utilisation),
-        cell(last, |episode| episode.reward),
-    ]
+        lines.iter().for_each(|line| self.progress.add(method, line));
+        let mut stored = lines.len();
+        while !training.is_done() && !self.stop.load(Ordering::Relaxed) {
+            let episode = training.episodes_done();
+            let line = Line::of(episode, &training.episode()?);
+            self.progress.add(method, &line);
+            lines.push(line);
+            let is_due = training.episodes_done().is_multiple_of(self.config.checkpoint_every);
+            if let (Some(folder), true) = (&folder, is_due) {
+                folder.store(&training, seed, &lines)?;
+                stored = lines.len();
+            }
+        }
+        if let (Some(folder), true) = (&folder, stored < lines.len()) {
+            folder.store(&training, seed, &lines)?;
+        }
+        Ok(Curve { method, seed, lines })
+    }
 }
 
-fn episodes(methods: &[Method], seeds: usize, trainings: &[Trained]) -> Result<String, Failure> {
+fn episodes(curves: &[Curve]) -> Result<String, Failure> {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        method: &'a str,
+        seed: u64,
+        episode: u32,
+        conflicts: u32,
+        trimmed: usize,
+        latency_ms: f64,
+        network_utilisation: f64,
+        exploitation: f64,
+        reward: f64,
+    }
     let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record([
-        "method",
-        "seed",
-        "episode",
-        "conflicts",
-        "trimmed",
-        "latency_ms",
-        "network_utilisation",
-        "reward",
-    ])?;
-    let names = methods.iter().flat_map(|method| (0..seeds).map(move |seed| (method.name(), seed)));
-    for ((name, seed), training) in names.zip(trainings) {
-        for (index, episode) in training.episodes.iter().enumerate() {
-            let counts = [seed, index].map(|count| count.to_string());
-            let conflicts = [episode.conflicts.to_string(), episode.trimmed_claims.to_string()];
-            let numbers = [episode.latency_ms, episode.network_utilisation, episode.reward];
-            let numbers = numbers.map(|number| number.to_string());
-            let fields = counts.into_iter().chain(conflicts).chain(numbers);
-            table.write_record(std::iter::once(name.to_owned()).chain(fields))?;
+    for curve in curves {
+        for line in &curve.lines {
+            table.serialize(Row {
+                method: curve.method.name(),
+                seed: curve.seed,
+                episode: line.episode,
+                conflicts: line.conflicts,
+                trimmed: line.trimmed,
+                latency_ms: line.latency_ms,
+                network_utilisation: line.network_utilisation,
+                exploitation: line.exploitation,
+                reward: line.reward,
+            })?;
         }
     }
     Ok(String::from_utf8(table.into_inner()?)?)
+}
+
+/// The figures of each method.
+pub(super) fn summaries(curves: &[Curve]) -> Vec<Summary> {
+    summary::of(curves)
 }

@@ -58,7 +58,7 @@ const CDF_STEP_MS: f64 = 0.5;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figures {
     /// Name of the policy.
-    pub policy: &'static str,
+    pub policy: String,
     /// Whether the arbiter granted; then conflicts are 0 by definition, and `trimmed_per_100` counts instead.
     pub arbiter: bool,
     /// The seeds.
@@ -88,6 +88,11 @@ pub struct Figures {
 impl Figures {
     /// The figures of runs of one entry, at least one run with at least one episode.
     pub fn of(entry: Entry, config: &EnvConfig, runs: &[Run]) -> Figures {
+        Figures::named(entry.policy.name(), entry.arbiter, config.latency_cap_ms, runs)
+    }
+
+    /// The figures of runs of whoever is called `policy`, at least one run with at least one episode.
+    pub fn named(policy: &str, arbiter: bool, latency_cap_ms: f64, runs: &[Run]) -> Figures {
         let mean = |of: &dyn Fn(&Episode) -> f64| {
             let of_run = |run: &Run| run.episodes.iter().map(of).sum::<f64>() / run.episodes.len() as f64;
             Spread::of(&runs.iter().map(of_run).collect::<Vec<_>>())
@@ -95,8 +100,8 @@ impl Figures {
         let sorted = sorted_latencies(runs);
         let latency = |run: &Run| run.latencies_ms.iter().sum::<f64>() / run.latencies_ms.len() as f64;
         Figures {
-            policy: entry.policy.name(),
-            arbiter: entry.arbiter,
+            policy: policy.to_owned(),
+            arbiter,
             seeds: runs.iter().map(|run| run.seed).collect(),
             episodes: runs.first().map_or(0, |run| run.episodes.len()),
             conflicts_per_100: mean(&|episode| 100.0 * f64::from(episode.conflicts)),
@@ -107,7 +112,7 @@ impl Figures {
             latency_ms: Quantiles::of_sorted(&sorted),
             dropped: Spread::of(&runs.iter().map(dropped).collect::<Vec<_>>()),
             reward: mean(&|episode| episode.reward),
-            latency_cdf: distribution(&sorted, config.latency_cap_ms),
+            latency_cdf: distribution(&sorted, latency_cap_ms),
         }
     }
 }

@@ -45,6 +45,14 @@ pub struct Run {
 pub fn run(config: &EnvConfig, entry: Entry, seed: u64, episodes: u32) -> Result<Run, EvalError> {
     let config = EnvConfig { arbiter: entry.arbiter, ..config.clone() };
     let mut team = Team::new(entry.policy, &config)?;
+    run_team(config, &mut team, seed, episodes)
+}
+
+/// Runs a team for `episodes` episodes in the world of `seed`.
+///
+/// # Errors
+/// The environment refuses its configuration, or an action of the team.
+pub fn run_team(config: EnvConfig, team: &mut Team, seed: u64, episodes: u32) -> Result<Run, EvalError> {
     let mut env = SliceEnv::new(config, seed)?;
     let mut seeds = SplitMix64::seed_from_u64(seed);
     let mut run = Run { seed, episodes: Vec::new(), latencies_ms: Vec::new() };
@@ -52,7 +60,7 @@ pub fn run(config: &EnvConfig, entry: Entry, seed: u64, episodes: u32) -> Result
     for _ in 0..episodes {
         env.reset(seeds.next_u64());
         team.begin(seeds.next_u64());
-        run.episodes.push(episode(&mut env, &mut team, &mut actions, &mut run.latencies_ms)?);
+        run.episodes.push(episode(&mut env, team, &mut actions, &mut run.latencies_ms)?);
     }
     Ok(run)
 }

@@ -87,15 +87,9 @@ impl Batch {
     }
 }
 
-/// Index of the greatest value; the first of equal ones.
+/// Index of the greatest value; 0 of none.
 fn greatest(values: &[f32]) -> usize {
-    let mut best = 0;
-    for (index, value) in values.iter().enumerate() {
-        if *value > values[best] {
-            best = index;
-        }
-    }
-    best
+    super::acting::greatest(values).unwrap_or(0)
 }
 
 /// Derivative of the Huber loss with bound 1.

@@ -2,10 +2,11 @@
 //! the values of all levels and of all messages (source document, chapter 2.1.2).
 
 use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::SeedableRng;
 
 use super::dense::{Dense, Descent};
 use super::noise::Noise;
-use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
+use crate::checkpoint::{Checkpoint, CheckpointError, Reader, Stateful, Writer};
 use crate::math;
 use crate::simd::{Kernel, dispatch};
 
@@ -85,6 +86,39 @@ impl Network {
             *middle.value_mut(HIDDEN, output) = LOG_VARIANCE_BIAS;
         }
         Network { first, middle, bottleneck, heads: Dense::new(WIDTH, outputs, random) }
+    }
+
+    /// The network in a file of weights, whose shapes say how large it is.
+    ///
+    /// # Errors
+    /// The file holds no network of this kind.
+    pub fn from_checkpoint(file: &Checkpoint) -> Result<Network, CheckpointError> {
+        let shape = |name: &str| {
+            let found = file.tensors().find(|(known, _)| *known == name);
+            let (_, tensor) = found.ok_or_else(|| CheckpointError::Missing(name.to_owned()))?;
+            let wrong = || CheckpointError::OtherShape {
+                name: name.to_owned(),
+                found: tensor.outline(),
+                wanted: "F32 matrix with at least a row and a column".to_owned(),
+            };
+            match *tensor.shape() {
+                [rows, columns] if rows > 0 && columns > 0 => Ok((rows, columns)),
+                _ => Err(wrong()),
+            }
+        };
+        let (inputs, outputs) = (shape("first.weight")?.1, shape("heads.weight")?.0);
+        if outputs < crate::env::LEVELS {
+            return Err(CheckpointError::BadValue {
+                name: "heads.weight".to_owned(),
+                value: format!("{outputs} values"),
+                rule: "one for each level, then one for each message",
+            });
+        }
+        let bottleneck = file.tensors().any(|(name, _)| name == "mean.weight");
+        let mut network =
+            Network::new(inputs, outputs, bottleneck, &mut Xoshiro256PlusPlus::seed_from_u64(0));
+        file.restore("", &mut network)?;
+        Ok(network)
     }
 
     /// Number of features.

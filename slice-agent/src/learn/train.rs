@@ -3,6 +3,7 @@
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
+use super::acting::{AgentCard, TrainedAgent};
 use super::learner::{Learner, Settings};
 use super::replay::{Sampling, Transition};
 use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
@@ -156,6 +157,25 @@ impl Training {
     /// The agents.
     pub fn learners(&self) -> &[Learner] {
         &self.learners
+    }
+
+    /// The agents as they act now, each with its card; `seed` is that of the training.
+    pub fn agents(&self, seed: u64) -> Vec<TrainedAgent> {
+        let config = self.env.config();
+        let heard = if self.method.hears_messages() { config.messages } else { 0 };
+        let agent = |(slice, learner): (usize, &Learner)| {
+            let card = AgentCard {
+                method: self.method.name().to_owned(),
+                slice,
+                slices: config.slices.len(),
+                heard,
+                features: self.settings.inputs,
+                seed,
+                episodes: self.done,
+            };
+            TrainedAgent::new(card, learner.network().clone())
+        };
+        self.learners.iter().enumerate().map(agent).collect()
     }
 
     /// Episodes done.

@@ -14,14 +14,14 @@ pub enum TraceError {
     Csv(#[from] csv::Error),
     /// A column is missing.
     #[error("The trace has no column {0}")]
-    MissingColumn(&'static str),
+    MissingColumn(String),
     /// A field is no number, negative or not finite.
     #[error("Line {line}: {column} is {value:?}, it must be a number that is at least 0")]
     BadField {
         /// Line in the file, from 1.
         line: u64,
         /// Its column.
-        column: &'static str,
+        column: String,
         /// What is there.
         value: String,
     },
@@ -54,6 +54,21 @@ pub enum TraceError {
     },
 }
 
+/// Names of the columns that matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceColumns {
+    /// Time of a packet, s.
+    pub time: String,
+    /// Length of a packet, byte.
+    pub length: String,
+}
+
+impl Default for TraceColumns {
+    fn default() -> TraceColumns {
+        TraceColumns { time: "Time".to_owned(), length: "Length".to_owned() }
+    }
+}
+
 /// Bits per step, replayed in a circle. A gap in the capture is a time without traffic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrafficTrace {
@@ -61,25 +76,38 @@ pub struct TrafficTrace {
 }
 
 impl TrafficTrace {
-    /// Reads packets and sums them up over steps of `step_s` seconds.
+    /// Reads packets with the columns Time and Length and sums them up over steps of `step_s` seconds.
     ///
     /// # Errors
     /// The table is broken; the error names line and rule.
     pub fn from_csv(reader: impl Read, step_s: f64) -> Result<TrafficTrace, TraceError> {
+        TrafficTrace::from_csv_columns(reader, &TraceColumns::default(), step_s)
+    }
+
+    /// Reads packets and sums them up over steps of `step_s` seconds; columns that are not named are ignored.
+    ///
+    /// # Errors
+    /// The table is broken; the error names line and rule.
+    pub fn from_csv_columns(
+        reader: impl Read,
+        columns: &TraceColumns,
+        step_s: f64,
+    ) -> Result<TrafficTrace, TraceError> {
         positive("step_s", step_s)?;
         let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(reader);
-        let (time, length) = (column(&mut table, "Time")?, column(&mut table, "Length")?);
+        let time = column(&mut table, &columns.time)?;
+        let length = column(&mut table, &columns.length)?;
         let (mut bits, mut before) = (Vec::new(), 0.0);
         for record in table.records() {
             let record = record?;
             let line = record.position().map_or(0, csv::Position::line);
-            let time_s = number(&record, time, "Time", line)?;
+            let time_s = number(&record, time, &columns.time, line)?;
             let step = step_of(time_s, before, step_s, line)?;
             before = time_s;
             if bits.len() <= step {
                 bits.resize(step + 1, 0.0);
             }
-            bits[step] += 8.0 * number(&record, length, "Length", line)?;
+            bits[step] += 8.0 * number(&record, length, &columns.length, line)?;
         }
         TrafficTrace::from_bits(bits)
     }
@@ -120,6 +148,11 @@ impl TrafficTrace {
         self.bits.iter().sum::<f64>() / self.bits.len() as f64
     }
 
+    /// Bits of each step.
+    pub fn bits(&self) -> &[f64] {
+        &self.bits
+    }
+
     /// Number of steps; never 0.
     pub fn steps(&self) -> usize {
         self.bits.len()
@@ -136,20 +169,15 @@ fn positive(name: &'static str, value: f64) -> Result<(), TraceError> {
     if holds { Ok(()) } else { Err(TraceError::Parameter { name, value }) }
 }
 
-fn column<R: Read>(table: &mut csv::Reader<R>, name: &'static str) -> Result<usize, TraceError> {
+fn column<R: Read>(table: &mut csv::Reader<R>, name: &str) -> Result<usize, TraceError> {
     let position = table.headers()?.iter().position(|header| header == name);
-    position.ok_or(TraceError::MissingColumn(name))
+    position.ok_or_else(|| TraceError::MissingColumn(name.to_owned()))
 }
 
-fn number(
-    record: &csv::StringRecord,
-    index: usize,
-    column: &'static str,
-    line: u64,
-) -> Result<f64, TraceError> {
+fn number(record: &csv::StringRecord, index: usize, column: &str, line: u64) -> Result<f64, TraceError> {
     let text = record.get(index).unwrap_or_default();
     let value = text.parse().ok().filter(|value: &f64| value.is_finite() && *value >= 0.0);
-    value.ok_or_else(|| TraceError::BadField { line, column, value: text.to_owned() })
+    value.ok_or_else(|| TraceError::BadField { line, column: column.to_owned(), value: text.to_owned() })
 }
 
 fn step_of(time_s: f64, before_s: f64, step_s: f64, line: u64) -> Result<usize, TraceError> {
@@ -199,6 +227,14 @@ mod tests {
         ] {
             assert_eq!(read(text).unwrap_err().to_string(), message);
         }
+    }
+
+    #[test]
+    fn other_columns_are_read_by_their_names() {
+        let columns = TraceColumns { time: "when".to_owned(), length: "bytes".to_owned() };
+        let read = |text: &str| TrafficTrace::from_csv_columns(text.as_bytes(), &columns, 0.010);
+        assert_eq!(read("bytes,x,when\n10,?,0.02\n").unwrap().bits(), [0.0, 0.0, 80.0]);
+        assert_eq!(read("Time,Length\n0,1\n").unwrap_err().to_string(), "The trace has no column when");
     }
 
     #[test]

@@ -1,7 +1,5 @@
-use rand_xoshiro::rand_core::SeedableRng;
-
 use super::*;
-use crate::checkpoint::{Checkpoint, Kind};
+use crate::checkpoint::Kind;
 
 const INPUTS: usize = 10;
 const OUTPUTS: usize = 9;
@@ -166,5 +164,6 @@ fn weights_come_back_from_a_checkpoint_under_plain_names() {
         assert_eq!(network, other);
         let mut unlike = Network::new(INPUTS, OUTPUTS, !bottleneck, &mut random(3));
         assert!(file.restore("", &mut unlike).is_err());
+        assert_eq!(Network::from_checkpoint(&file).unwrap(), network);
     }
 }

@@ -1,0 +1,99 @@
+//! Nothing is allocated by a step, a decision or an update, and a training stays small.
+#![allow(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use slice_agent::env::{Action, BatchEnv, EnvConfig, PreemptionRule, SliceEnv};
+use slice_agent::infer::Agent;
+use slice_agent::learn::{Method, Training};
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: everything is handed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn allocations(mut work: impl FnMut()) -> usize {
+    let before = ALLOCATIONS.get();
+    work();
+    ALLOCATIONS.get() - before
+}
+
+fn config(rule: PreemptionRule, arbiter: bool) -> EnvConfig {
+    EnvConfig { arbiter, arrivals_delay_steps: 2, ..EnvConfig::source_document(rule) }
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
+}
+
+#[test]
+fn steps_and_resets_of_environments_allocate_nothing() {
+    for arbiter in [false, true] {
+        let config = config(PreemptionRule::WorkConserving, arbiter);
+        let mut env = SliceEnv::new(config.clone(), 1).unwrap();
+        let mut batch = BatchEnv::new(config, &[1, 2, 3]).unwrap();
+        let actions = [Action { level: 4, message: 1 }; 3];
+        let mut features = [0.0; 16];
+        let mut observations = vec![0.0; 3 * 3 * batch.features()];
+        let work = || {
+            env.reset(2);
+            batch.reset(&[4, 5, 6]).unwrap();
+            for _ in 0..60 {
+                env.step(&actions).unwrap();
+                env.observe(1).write(0.010, 40_000_000_000, 4, &mut features);
+                batch.step(&ACTIONS).unwrap();
+                batch.observe(&mut observations).unwrap();
+            }
+        };
+        assert_eq!(allocations(work), 0);
+    }
+}
+
+const ACTIONS: [u8; 18] = [4, 1, 0, 2, 2, 3, 4, 1, 0, 2, 2, 3, 4, 1, 0, 2, 2, 3];
+
+#[test]
+fn decisions_and_updates_of_a_training_allocate_nothing() {
+    for method in Method::ALL {
+        let config = config(PreemptionRule::Claims, false);
+        let settings = method.settings(&config, 5, None);
+        let mut training = Training::new(method, config, 1, settings).unwrap();
+        training.episode().unwrap();
+        let episode = || {
+            std::hint::black_box(training.episode().unwrap());
+        };
+        assert_eq!(allocations(episode), 0, "{}", method.name());
+    }
+}
+
+#[test]
+fn trained_agents_decide_without_an_allocation() {
+    let file = include_bytes!("../../tests/vectors/agent.safetensors");
+    let mut memory = [0.0; 5_000];
+    let work = || {
+        let agent = Agent::read(file, &mut memory).unwrap();
+        for _ in 0..100 {
+            std::hint::black_box(agent.act(&[0.1; 16], None).unwrap());
+        }
+    };
+    assert_eq!(allocations(work), 0);
+}

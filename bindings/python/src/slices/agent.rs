@@ -112,11 +112,10 @@ impl Agent {
 }
 
 fn refusal(py: Python<'_>, error: &CheckpointError) -> PyErr {
-    let kind = match error {
-        CheckpointError::Io { source, .. } => {
-            source.raw_os_error().map_or(ErrorKind::Internal, ErrorKind::from_errno)
-        }
-        _ => ErrorKind::InvalidArgument,
+    let kind = if let CheckpointError::Io { source, .. } = error {
+        source.raw_os_error().map_or(ErrorKind::Internal, ErrorKind::from_errno)
+    } else {
+        ErrorKind::InvalidArgument
     };
     of_kind(py, kind, error)
 }

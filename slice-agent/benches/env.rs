@@ -7,6 +7,7 @@ use std::hint::black_box;
 use nix::time::{ClockId, clock_gettime};
 use slice_agent::arbiter::{Arbiter, Claim};
 use slice_agent::env::{Action, BatchEnv, EnvConfig, PreemptionRule, SliceEnv};
+use slice_agent::infer::Agent;
 
 const EPISODES: u64 = 20_000;
 const BATCHES: u32 = 200;
@@ -63,6 +64,19 @@ fn rounds_per_second() -> f64 {
     ROUNDS as f64 / (seconds() - begin)
 }
 
+/// One decision of a trained agent.
+fn decision_ns() -> f64 {
+    const DECISIONS: u32 = 1_000_000;
+    let file = include_bytes!("../../tests/vectors/agent.safetensors");
+    let mut memory = [0.0; 5_000];
+    let agent = Agent::read(file, &mut memory).expect("the vectors hold an agent");
+    let begin = seconds();
+    for _ in 0..DECISIONS {
+        black_box(agent.act(black_box(&[0.3; 16]), None).expect("the observation fits"));
+    }
+    1e9 * (seconds() - begin) / f64::from(DECISIONS)
+}
+
 fn main() {
     let three = steps_per_second(3, EPISODES);
     println!("BENCH env/steps-3-slices {:.3} Msteps/s", three / 1e6);
@@ -78,4 +92,5 @@ fn main() {
         batched_steps_per_second(PreemptionRule::WorkConserving, true) / 1e6
     );
     println!("BENCH arbiter/round-3-slices {:.1} ns", 1e9 / rounds_per_second());
+    println!("BENCH infer/decision {:.0} ns", decision_ns());
 }

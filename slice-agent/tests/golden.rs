@@ -1,5 +1,6 @@
 //! One episode of each kind, bit by bit: the same numbers on every machine, in Rust, C and Python.
 //! `SLICES_BLESS=1 cargo test -p slice-agent --test golden` writes tests/vectors/slice-episodes.json.
+#![allow(clippy::unwrap_used, reason = "a test stops where its own material is wrong")]
 
 use serde_json::{Value, json};
 use slice_agent::env::{Action, CpuDrift, EnvConfig, LEVELS, PreemptionRule, SliceEnv};

@@ -1,4 +1,5 @@
 //! Runs in folders: stopped, resumed, judged, as users do it.
+#![allow(clippy::unwrap_used, reason = "a test stops where its own material is wrong")]
 
 use std::fs;
 use std::path::Path;

@@ -185,7 +185,11 @@ impl Draft {
         let found = names.try_fold(first, |value, name| match value {
             Value::Array(items) => items.get_mut(name.parse::<usize>().ok()?),
             Value::Table(table) => table.get_mut(name),
-            _ => None,
+            Value::String(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Datetime(_) => None,
         });
         found.and_then(Value::as_table_mut).ok_or_else(|| unknown().into())
     }

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "a test stops where its own material is wrong")]
+
 use std::path::PathBuf;
 
 use proptest::prelude::*;

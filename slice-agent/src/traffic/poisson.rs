@@ -104,7 +104,7 @@ mod tests {
     fn counts_have_the_probabilities_of_poisson() {
         for mean in [0.0, 0.01, 1.3, 7.5, 37.6, 150.0] {
             let law = law(mean);
-            let mut probability = (-mean as f64).exp();
+            let mut probability = f64::exp(-mean);
             for (count, part) in law.iter().enumerate() {
                 assert!((part - probability).abs() < 2e-4, "{mean}: {count} has {part}, not {probability}");
                 probability *= mean / (count + 1) as f64;

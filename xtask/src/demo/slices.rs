@@ -30,6 +30,12 @@ pub(super) fn run() -> Result<()> {
     }
     transcript.chapter("Agents that learn, rule A without the arbiter (one seed: a view, no result)");
     training(&mut transcript)?;
+    transcript.chapter("The trained agents, judged with the arbiter beside a policy that learns nothing");
+    trained(&mut transcript)?;
+    if let Some(folder) = std::env::var_os(CAPTURES) {
+        transcript.chapter("Captured packets");
+        replay(&mut transcript, &folder)?;
+    }
     transcript.chapter("All policies, present demand and demand that is one step old");
     report(&mut transcript)?;
     transcript.finish();
@@ -48,12 +54,44 @@ fn table(transcript: &mut Transcript, rule: &str) -> Result<()> {
     })
 }
 
+/// A folder with packet captures, if there is one.
+const CAPTURES: &str = "AIVIRT_CAPTURES";
+
+fn run_folder() -> PathBuf {
+    workspace::target_dir().join("slices-run")
+}
+
+/// Judges what the training before has stored.
+fn trained(transcript: &mut Transcript) -> Result<()> {
+    let arguments =
+        ["eval", "--rule", "claims", "--policy", "demand", "--arbiter", "on", "--seeds", "2", "--checkpoint"];
+    let agents =
+        ["step", "madrl"].map(|method| run_folder().join(format!("{method}-seed-0")).display().to_string());
+    transcript.stateless_step("eval --checkpoint", |transcript| {
+        let line =
+            format!("slice-agent {} slices-run/step-seed-0,slices-run/madrl-seed-0", arguments.join(" "));
+        transcript.run(&line, Command::new(program()).args(arguments).arg(agents.join(","))).map(drop)
+    })
+}
+
+fn replay(transcript: &mut Transcript, folder: &std::ffi::OsStr) -> Result<()> {
+    let arguments = ["replay", "--policy", POLICIES, "--arbiter", "on", "--seeds", "2", "--folder"];
+    transcript.stateless_step("replay", |transcript| {
+        let line = format!("slice-agent {} {}", arguments.join(" "), folder.display());
+        transcript.run(&line, Command::new(program()).args(arguments).arg(folder)).map(drop)
+    })
+}
+
 /// A third of the source document's 500 episodes; conflicts fall within them.
 fn training(transcript: &mut Transcript) -> Result<()> {
-    let arguments = ["train", "--method", "step,madrl", "--seeds", "1", "--episodes", "160"];
+    let arguments = ["train", "--method", "step,madrl", "--seeds", "1", "--episodes", "160", "--out"];
+    let folder = run_folder();
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("Cannot remove {}", folder.display()))?;
+    }
     transcript.stateless_step("train", |transcript| {
-        let line = format!("slice-agent {}", arguments.join(" "));
-        transcript.run(&line, Command::new(program()).args(arguments)).map(drop)
+        let line = format!("slice-agent {} slices-run", arguments.join(" "));
+        transcript.run(&line, Command::new(program()).args(arguments).arg(&folder)).map(drop)
     })
 }
 

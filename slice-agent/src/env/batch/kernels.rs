@@ -82,8 +82,8 @@ impl Kernel for Grant<'_> {
                 slack[env] += left - (claimed[env] - share).max(0.0);
             }
         }
-        for env in 0..envs {
-            self.conflicts[env] = u8::from(slack[env] < 0.0);
+        for (conflict, slack) in self.conflicts.iter_mut().zip(&*slack) {
+            *conflict = u8::from(*slack < 0.0);
         }
         let by_slice =
             self.claimed.chunks_exact(envs).zip(self.granted.chunks_exact_mut(envs)).zip(self.shares);

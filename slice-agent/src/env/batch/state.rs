@@ -66,9 +66,9 @@ impl Lanes {
         processes: &[Option<ModulatedPoisson>],
         seeds: &[u64],
     ) {
-        for slice in 0..processes.len() {
+        for (slice, process) in processes.iter().enumerate() {
             for (env, seed) in seeds.iter().enumerate() {
-                self.restart_lane(config, processes[slice].as_ref(), slice, env, *seed);
+                self.restart_lane(config, process.as_ref(), slice, env, *seed);
             }
         }
         for values in [

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "a test stops where its own material is wrong")]
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -27,7 +29,8 @@ fn agrees(config: &EnvConfig) {
         SEEDS.iter().map(|seed| SliceEnv::new(config.clone(), *seed).unwrap()).collect();
     let (slices, features) = (batch.slices(), batch.features());
     let mut seen = vec![7.0; 5 * slices * features];
-    let columns: [(Column, fn(&crate::env::SliceOutcome) -> f64); 9] = [
+    type Of = fn(&crate::env::SliceOutcome) -> f64;
+    let columns: [(Column, Of); 9] = [
         (Column::Reward, |outcome| outcome.reward),
         (Column::LatencyMs, |outcome| outcome.latency_ms),
         (Column::ClaimedHz, |outcome| outcome.claimed_hz as f64),

@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pyo3::prelude::*;
 
 /// So often Python's signal handlers get their turn.
+pub(crate) const SIGNALS_EVERY: Duration = Duration::from_millis(100);
 const SIGNALS_EVERY_MS: u16 = 100;
 
 /// How a wait ended.

@@ -67,6 +67,9 @@ def test_refusals_are_the_exceptions_of_their_kind(sim_board: SimBoard, sim_clie
         sim_client.create_partition(-1, memory_mib=512)
     with pytest.raises(aivirt.InvalidArgumentError, match="memory_mib and memory_gib"):
         sim_client.create_partition(1)
+    for ask in (sim_client.query_partition, sim_client.suspend, sim_client.console):
+        with pytest.raises(aivirt.InvalidArgumentError, match="Argument id: "):
+            ask(-1)
     with pytest.raises(aivirt.UnsupportedError, match="fly"):
         sim_client.call("fly")
     with pytest.raises(aivirt.InvalidArgumentError, match="unknown field `x`"):

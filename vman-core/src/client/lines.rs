@@ -50,6 +50,11 @@ impl Lines {
         }
     }
 
+    /// The line of `length` bytes that [`Lines::next`] has just given.
+    pub(super) fn last(&self, length: usize) -> &[u8] {
+        &self.buffer[..length]
+    }
+
     /// The next line if it has come, without waiting.
     pub(super) fn try_next(&mut self) -> Result<Option<&[u8]>, Error> {
         self.socket.set_nonblocking(true).map_err(ClientError::from)?;

@@ -101,9 +101,9 @@ struct RequestLine<'a, T> {
     id: u64,
 }
 
-/// The read that follows waits by itself.
-fn at_once(_: BorrowedFd<'_>) -> Result<(), ClientError> {
-    Ok(())
+/// The time-out is the end of the call.
+fn give_up() -> Result<(), ClientError> {
+    Err(ClientError::Timeout)
 }
 
 #[derive(Deserialize)]
@@ -154,28 +154,28 @@ impl Client {
         let mut request = std::mem::take(&mut self.request);
         request.clear();
         command.encode(&mut request, Some(id));
-        let answer = self.exchange(&request, &mut at_once).and_then(|line| read_reply(line, id));
+        let answer = self.exchange(&request, &mut give_up).and_then(|line| read_reply(line, id));
         self.request = request;
         answer
     }
 
-    /// Sends the command of this name with `args`, and asks `ready` to wait for the answer: it is given the descriptor
-    /// that becomes readable, and may give up, for example because its user pressed a key.
+    /// Sends the command of this name with `args` and waits for its reply. Each time that the client's time-out passes
+    /// `waiting` is asked: it may go on, or give up, for example because its user pressed a key.
     ///
     /// # Errors
-    /// As [`Client::call`], and what `ready` says; then the connection is of no use.
-    pub fn call_when_ready<R: DeserializeOwned>(
+    /// As [`Client::call`], and what `waiting` says; then the connection is of no use.
+    pub fn call_patiently<R: DeserializeOwned>(
         &mut self,
         command: &str,
         args: &impl Serialize,
-        ready: &mut dyn FnMut(BorrowedFd<'_>) -> Result<(), ClientError>,
+        waiting: &mut dyn FnMut() -> Result<(), ClientError>,
     ) -> Result<R, Error> {
         let id = self.next_id;
         self.next_id += 1;
         let mut request = std::mem::take(&mut self.request);
         request.clear();
         encode(&mut request, &RequestLine { command, args, id });
-        let answer = self.exchange(&request, ready).and_then(|line| read_reply(line, id));
+        let answer = self.exchange(&request, waiting).and_then(|line| read_reply(line, id));
         self.request = request;
         answer
     }
@@ -186,22 +186,27 @@ impl Client {
     /// # Errors
     /// As [`Client::call`], without [`Error::Remote`].
     pub fn call_line(&mut self, line: &[u8]) -> Result<&[u8], Error> {
-        self.exchange(line, &mut at_once)
+        self.exchange(line, &mut give_up)
     }
 
     fn exchange(
         &mut self,
         request: &[u8],
-        ready: &mut dyn FnMut(BorrowedFd<'_>) -> Result<(), ClientError>,
+        waiting: &mut dyn FnMut() -> Result<(), ClientError>,
     ) -> Result<&[u8], Error> {
         if std::mem::replace(&mut self.broken, true) {
             return Err(ClientError::Closed.into());
         }
         self.lines.send(request)?;
-        ready(self.lines.socket().as_fd())?;
-        let line = self.lines.next()?;
+        let length = loop {
+            match self.lines.next() {
+                Ok(line) => break line.len(),
+                Err(Error::Client(ClientError::Timeout)) => waiting()?,
+                Err(error) => return Err(error),
+            }
+        };
         self.broken = false;
-        Ok(line)
+        Ok(self.lines.last(length))
     }
 
     /// Whether the connection stands and nothing has come that was not asked for, without waiting: a connection that
@@ -298,13 +303,18 @@ mod tests {
     }
 
     #[test]
-    fn caller_may_give_up_waiting_and_the_connection_is_of_no_use_then() {
+    fn caller_is_asked_while_it_waits_and_may_give_up() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let mut client = Client::from_socket(ours);
-        let mut give_up = |_: BorrowedFd<'_>| Err(ClientError::Timeout);
+        client.set_timeout(Some(Duration::from_millis(1))).unwrap();
+        let mut asked = 0;
+        let mut waiting = || {
+            asked += 1;
+            if asked < 3 { Ok(()) } else { Err(ClientError::Timeout) }
+        };
         let args = serde_json::Map::new();
-        let answer = client.call_when_ready::<IgnoredAny>("query-host", &args, &mut give_up);
-        assert_eq!(answer.unwrap_err().kind(), ErrorKind::Timeout);
+        let answer = client.call_patiently::<IgnoredAny>("query-host", &args, &mut waiting);
+        assert_eq!((answer.unwrap_err().kind(), asked), (ErrorKind::Timeout, 3));
         assert_eq!(version(&mut client).unwrap_err().kind(), ErrorKind::Disconnected);
     }
 
@@ -320,6 +330,21 @@ mod tests {
         let mut client = Client::from_socket(ours);
         drop(theirs);
         assert!(!client.is_idle());
+    }
+
+    #[test]
+    fn reply_that_comes_in_pieces_over_several_time_outs_is_whole() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut client = Client::from_socket(ours);
+        client.set_timeout(Some(Duration::from_millis(1))).unwrap();
+        let mut pieces = ["{\"return\":", "{\"id\":7}", ",\"id\":1}\n"].into_iter();
+        let mut waiting = || match pieces.next() {
+            Some(piece) => Ok(theirs.write_all(piece.as_bytes())?),
+            None => Err(ClientError::Timeout),
+        };
+        let args = serde_json::Map::new();
+        let reply = client.call_patiently::<crate::command::Created>("create-partition", &args, &mut waiting);
+        assert_eq!(reply.unwrap().id.0, 7);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) fn run(recorder: &mut Recorder) {
     recorder.program("mypy", python.module("mypy").arg("--cache-dir").arg(&cache));
     let mut stubtest = python.module("mypy.stubtest");
     stubtest.args(["aivirt", "--mypy-config-file", "pyproject.toml", "--allowlist", "tests/stubtest.txt"]);
-    recorder.program("stubtest", &mut stubtest);
+    recorder.program("stubtest", stubtest.env("MYPY_CACHE_DIR", &cache));
     recorder.program("page is current", python.command().args(["tools/api_page.py", "--check"]));
     for (example, args) in EXAMPLES {
         recorder.program(example, python.command().arg(workspace::root().join(example)).args(args));

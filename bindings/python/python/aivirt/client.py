@@ -22,6 +22,7 @@ from .partition import (
     PartitionInfo,
     VersionInfo,
     _file,
+    _partition_info,
 )
 
 __all__ = ["DEFAULT_SOCKET", "Client"]
@@ -173,7 +174,7 @@ class Client:
         Raises:
             NotFoundError: there is none.
         """
-        return PartitionInfo._from_reply(self._native.call("query-partition", {"id": _id(partition)}))
+        return _partition_info(*self._native.query_partition(_id(partition)))
 
     def query_stats(self, partition: int | Partition) -> dict[str, int]:
         """A partition's counters by name.

@@ -53,8 +53,11 @@ class PartitionState(str, enum.Enum):
             InvalidStateError: the table refuses it.
             InvalidArgumentError: there is no such operation.
         """
-        state = _aivirt.state_after(self.value, operation)
-        return None if state is None else PartitionState(state)
+        known = (self, operation)
+        if known not in _AFTER:
+            state = _aivirt.state_after(self.value, operation)
+            _AFTER[known] = None if state is None else PartitionState(state)
+        return _AFTER[known]
 
     def allows(self, operation: str) -> bool:
         """Whether ``operation`` is possible in this state; ``False`` also for what is no operation."""
@@ -80,6 +83,13 @@ class Condition(str, enum.Enum):
 
     def __str__(self) -> str:
         return self.value
+
+
+# What the library has answered: its table does not change.
+_AFTER: dict[tuple[PartitionState, str], PartitionState | None] = {}
+# Faster than the enums' own constructors.
+_STATES = {state.value: state for state in PartitionState}
+_CONDITIONS = {condition.value: condition for condition in Condition}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +123,8 @@ class PartitionInfo:
         uuid, fault = get("uuid"), get("fault")
         return cls(
             reply["id"],
-            PartitionState(reply["state"]),
-            Condition(reply["condition"]),
+            _STATES[reply["state"]],
+            _CONDITIONS[reply["condition"]],
             tuple(reply["cores"]),
             reply["memsize_mib"],
             reply["memory_base"],
@@ -125,6 +135,18 @@ class PartitionInfo:
             get("busy"),
             fault["reason"] if fault else None,
         )
+
+
+def _partition_info(
+    id: int, state: str, condition: str, cores: tuple[int, ...], memory_mib: int, memory_base: int, secure: bool,
+    name: str | None, uuid: str | None, shared_with: int | None, busy: str | None, fault: str | None,
+) -> PartitionInfo:  # fmt: skip
+    """What the native part tells of a partition."""
+    identity = UUID(uuid) if uuid else None
+    return PartitionInfo(
+        id, _STATES[state], _CONDITIONS[condition], cores, memory_mib, memory_base, secure,
+        name, identity, shared_with, busy, fault,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,7 +215,7 @@ fn share_bandwidth(py: Python<'_>, requests: Vec<(f64, f64, u32)>, available: f6
         })
         .collect::<PyResult<Vec<_>>>()?;
     let shares = compress(&requests, units(py, "available", available)?);
-    Ok(shares.into_iter().map(|share| cpus(share)).collect())
+    Ok(shares.into_iter().map(cpus).collect())
 }
 
 /// CPUs in the kernel's fixed point.

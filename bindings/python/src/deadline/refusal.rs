@@ -40,11 +40,18 @@ fn kind_of_rule(rule: Rule) -> ErrorKind {
 
 fn kind_of_monitor(error: &monitor::Error) -> ErrorKind {
     match error {
-        monitor::Error::Target(target::Error::Gone(_)) => ErrorKind::NotFound,
-        monitor::Error::Target(target::Error::Read { source, .. }) => {
+        monitor::Error::Target(error) => kind_of_target(error),
+        monitor::Error::Config(_) => ErrorKind::InvalidArgument,
+        _ => ErrorKind::Internal,
+    }
+}
+
+fn kind_of_target(error: &target::Error) -> ErrorKind {
+    match error {
+        target::Error::Gone(_) => ErrorKind::NotFound,
+        target::Error::Read { source, .. } => {
             source.raw_os_error().map_or(ErrorKind::Internal, ErrorKind::from_errno)
         }
-        monitor::Error::Config(_) => ErrorKind::InvalidArgument,
         _ => ErrorKind::Internal,
     }
 }

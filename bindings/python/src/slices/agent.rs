@@ -26,19 +26,22 @@ const BOTTLENECK: &str = "mean.weight";
 const HEADS: &str = "heads.weight";
 /// Rows that pass through the network at a time: enough for vector code, few enough for the processor's caches.
 const ROWS: usize = 256;
+/// Fewer rows than these pass one by one.
+const FEW: usize = 16;
 
 /// An agent that acts by the greatest value.
 #[pyclass(frozen, module = "aivirt._aivirt")]
 #[derive(Debug)]
 pub(crate) struct Agent {
     network: Network,
-    pass: Mutex<Pass>,
+    /// Room for [`ROWS`] rows, and for one.
+    passes: Mutex<(Pass, Pass)>,
 }
 
 impl Agent {
     fn new(network: Network) -> Self {
-        let pass = Mutex::new(Pass::new(&network, ROWS));
-        Self { network, pass }
+        let passes = Mutex::new((Pass::new(&network, ROWS), Pass::new(&network, 1)));
+        Self { network, passes }
     }
 
     /// The network below `part` of a checkpoint.
@@ -75,16 +78,18 @@ impl Agent {
 
     /// Passes all rows, some at a time; `take` gets the number of a row and its values.
     fn pass(&self, rows: &[f32], features: usize, take: &mut dyn FnMut(usize, &[f32])) {
-        let mut pass = self.pass.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        let few = rows.len() / features < FEW;
+        let (pass, room) = if few { (&mut passes.1, 1) } else { (&mut passes.0, ROWS) };
         let inputs = self.network.inputs();
-        for (block, rows) in rows.chunks(ROWS * features).enumerate() {
+        for (block, rows) in rows.chunks(room * features).enumerate() {
             let rows = rows.chunks_exact(features);
             let count = rows.len();
             for (row, features) in rows.enumerate() {
                 pass.input_mut(row).copy_from_slice(&features[..inputs]);
             }
-            self.network.forward(None, &mut pass);
-            (0..count).for_each(|row| take(block * ROWS + row, pass.values(row)));
+            self.network.forward(None, pass);
+            (0..count).for_each(|row| take(block * room + row, pass.values(row)));
         }
     }
 
@@ -107,11 +112,10 @@ impl Agent {
 }
 
 fn refusal(py: Python<'_>, error: &CheckpointError) -> PyErr {
-    let kind = match error {
-        CheckpointError::Io { source, .. } => {
-            source.raw_os_error().map_or(ErrorKind::Internal, ErrorKind::from_errno)
-        }
-        _ => ErrorKind::InvalidArgument,
+    let kind = if let CheckpointError::Io { source, .. } = error {
+        source.raw_os_error().map_or(ErrorKind::Internal, ErrorKind::from_errno)
+    } else {
+        ErrorKind::InvalidArgument
     };
     of_kind(py, kind, error)
 }

@@ -24,6 +24,9 @@ pub(crate) struct SliceEnv {
     episode_steps: u32,
 }
 
+/// A figure of a slice in a step.
+type Figure = fn(&SliceOutcome) -> f64;
+
 #[derive(Debug)]
 struct State {
     env: Env,
@@ -101,7 +104,7 @@ impl SliceEnv {
 
     /// A column for each figure of the last step, a row for each slice.
     fn outcomes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        const COLUMNS: [(&str, fn(&SliceOutcome) -> f64); 10] = [
+        const COLUMNS: [(&str, Figure); 10] = [
             ("reward", |outcome| outcome.reward),
             ("latency_ms", |outcome| outcome.latency_ms),
             ("claimed_hz", |outcome| outcome.claimed_hz as f64),

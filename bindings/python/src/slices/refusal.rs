@@ -9,10 +9,8 @@ use vman_core::ErrorKind;
 use crate::errors::of_kind;
 
 pub(super) fn env(py: Python<'_>, error: &EnvError) -> PyErr {
-    let kind = match error {
-        EnvError::EpisodeOver { .. } => ErrorKind::InvalidState,
-        _ => ErrorKind::InvalidArgument,
-    };
+    let is_over = matches!(error, EnvError::EpisodeOver { .. });
+    let kind = if is_over { ErrorKind::InvalidState } else { ErrorKind::InvalidArgument };
     of_kind(py, kind, error)
 }
 

@@ -61,6 +61,10 @@ pub enum Error {
 pub struct SchedStat {
     root: PathBuf,
     files: BTreeMap<Tid, File>,
+    /// How many files are kept at most; the others are opened for each reading.
+    most: usize,
+    /// Readings that had to open their file.
+    opened: u64,
 }
 
 /// Three numbers of 20 digits and what separates them.
@@ -75,7 +79,24 @@ impl Default for SchedStat {
 impl SchedStat {
     /// Reads below `root`.
     pub fn new(root: impl Into<PathBuf>) -> SchedStat {
-        SchedStat { root: root.into(), files: BTreeMap::new() }
+        SchedStat { root: root.into(), files: BTreeMap::new(), most: usize::MAX, opened: 0 }
+    }
+
+    /// Keeps at most so many files. Threads beyond that are read all the same, at 5 us a reading instead of 0.7.
+    #[must_use]
+    pub fn with_files_at_most(mut self, most: usize) -> SchedStat {
+        self.most = most;
+        self
+    }
+
+    /// How many files are kept now.
+    pub fn kept(&self) -> usize {
+        self.files.len()
+    }
+
+    /// How many readings had to open their file so far, the first one of each thread included.
+    pub fn opened(&self) -> u64 {
+        self.opened
     }
 
     fn path(&self, tid: Tid) -> PathBuf {
@@ -88,8 +109,11 @@ impl SchedStat {
             return file.read_at(buffer, 0);
         }
         let file = File::open(self.path(tid))?;
+        self.opened += 1;
         let length = file.read_at(buffer, 0)?;
-        self.files.insert(tid, file);
+        if self.files.len() < self.most {
+            self.files.insert(tid, file);
+        }
         Ok(length)
     }
 }

@@ -24,15 +24,24 @@ pub mod budget;
 
 #[cfg(feature = "std")]
 pub mod account;
+#[cfg(feature = "serve")]
+pub mod admission;
+mod kind;
 #[cfg(feature = "std")]
 pub mod machine;
 #[cfg(feature = "std")]
 pub mod monitor;
 #[cfg(feature = "std")]
 pub mod sched;
+#[cfg(feature = "serve")]
+pub mod serve;
 #[cfg(feature = "std")]
 pub mod simulate;
+#[cfg(feature = "state")]
+pub mod state;
 #[cfg(feature = "std")]
 pub mod target;
 #[cfg(feature = "std")]
 pub mod trace;
+
+pub use kind::ErrorKind;

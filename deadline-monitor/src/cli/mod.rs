@@ -1,12 +1,17 @@
 //! The command line: one file for each command.
 
 mod attach;
+mod client;
 mod doctor;
 mod experiment;
+mod generate;
 mod list;
 mod options;
 mod release;
 mod run;
+mod serve;
+mod set;
+mod show;
 mod signals;
 mod simulate;
 mod watch;
@@ -33,9 +38,15 @@ enum Command {
     Run(run::RunArgs),
     /// Give running threads budgets that fit, until they end or this program is stopped.
     Attach(attach::AttachArgs),
-    /// List the threads of this machine that have a reservation.
-    List,
-    /// End reservations that no monitor looks after, for instance because it was killed.
+    /// List the daemon's targets, if one runs, and the threads of this machine that have a reservation.
+    List(list::ListArgs),
+    /// Run the daemon: targets of many users behind a REST interface.
+    Serve(serve::ServeArgs),
+    /// Show a target of the daemon.
+    Show(show::ShowArgs),
+    /// Change how a target of the daemon is monitored.
+    Set(set::SetArgs),
+    /// Release a target of the daemon, or end reservations that no monitor looks after.
     Release(release::ReleaseArgs),
     /// Run the policies against a model of the kernel.
     Simulate(simulate::SimulateArgs),
@@ -43,6 +54,10 @@ enum Command {
     Experiment(experiment::ExperimentArgs),
     /// Check rights, limits, kernel and lost bandwidth, and say what to do.
     Doctor,
+    /// Print a completion script for a shell.
+    Completions(generate::CompletionsArgs),
+    /// Write the manual pages.
+    Man(generate::ManArgs),
     /// A periodic task of the experiment.
     #[command(hide = true)]
     Load(experiment::LoadArgs),
@@ -54,11 +69,16 @@ impl Cli {
         match self.command {
             Command::Run(args) => run::run(&args),
             Command::Attach(args) => attach::run(&args),
-            Command::List => list::run(),
+            Command::List(args) => list::run(&args),
+            Command::Serve(args) => serve::run(&args),
+            Command::Show(args) => show::run(&args),
+            Command::Set(args) => set::run(&args),
             Command::Release(args) => release::run(&args),
             Command::Simulate(args) => simulate::run(&args),
             Command::Experiment(args) => experiment::run(&args),
             Command::Doctor => doctor::run(),
+            Command::Completions(args) => generate::completions(&args),
+            Command::Man(args) => generate::man(&args),
             Command::Load(args) => experiment::load(&args),
         }
     }

@@ -1,11 +1,13 @@
 //! The loop around the algorithm: sample each thread, let its policy decide, tell the kernel.
 
+mod control;
 mod report;
 mod task;
 
 #[cfg(test)]
 mod tests;
 
+pub use control::ReconfigureError;
 pub use report::{Outcome, TaskReport, Tick};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -162,12 +164,14 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
         if self.tasks.contains_key(&tid) || self.rejected.contains(&tid) {
             return Ok(());
         }
-        let policy = self.options.config.build(self.options.initial)?;
         let (initial, reclaim) = (self.options.initial, self.options.config.reclaims());
         let Ok(time) = self.accounting.cpu_time(tid) else {
             self.stale = true;
             return Ok(());
         };
+        let given = self.scheduler.reservation(tid).filter(|given| given.period() == initial.period());
+        let initial = given.unwrap_or(initial);
+        let policy = self.options.config.build(initial)?;
         let before = self.scheduler.attributes(tid);
         let reserved =
             before.and_then(|before| self.scheduler.reserve(tid, &initial, reclaim).map(|()| before));
@@ -244,7 +248,18 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
         let budget = task.params.runtime();
         task.policy.granted(budget);
         let Step { tid, demand, saturated, .. } = step;
-        tick.tasks.push(TaskReport { tid, executed: demand.executed, budget, saturated, outcome });
+        if tick.refused.last().is_some_and(|error| error.tid == tid && error.rule == Rule::Gone) {
+            self.stale = true;
+            return self.forget(tid);
+        }
+        tick.tasks.push(TaskReport {
+            tid,
+            executed: demand.executed,
+            wanted: step.asked,
+            budget,
+            saturated,
+            outcome,
+        });
     }
 }
 

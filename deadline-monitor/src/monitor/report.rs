@@ -26,6 +26,8 @@ pub struct TaskReport {
     pub tid: Tid,
     /// c: CPU time that it used in one period.
     pub executed: Duration,
+    /// What its policy wants.
+    pub wanted: Duration,
     /// Q from now on.
     pub budget: Duration,
     /// Whether it wanted more than it had.

@@ -26,6 +26,9 @@ pub(super) struct Step {
     pub(super) demand: Demand,
     pub(super) saturated: bool,
     pub(super) old: Duration,
+    /// What the policy wants.
+    pub(super) asked: Duration,
+    /// The same, or its fair share.
     pub(super) wanted: Duration,
     pub(super) compressed: bool,
 }
@@ -41,7 +44,7 @@ impl Task {
         let demand = sample.per_period(self.params.period());
         let old = self.params.runtime();
         let wanted = if decision.changed { decision.runtime } else { old };
-        Step { tid, demand, saturated: decision.saturated, old, wanted, compressed: false }
+        Step { tid, demand, saturated: decision.saturated, old, asked: wanted, wanted, compressed: false }
     }
 
     /// Sets another budget; the old one stays if it is refused.

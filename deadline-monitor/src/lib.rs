@@ -33,7 +33,7 @@ pub mod machine;
 pub mod monitor;
 #[cfg(feature = "std")]
 pub mod sched;
-#[cfg(feature = "serve")]
+#[cfg(feature = "api")]
 pub mod serve;
 #[cfg(feature = "std")]
 pub mod simulate;

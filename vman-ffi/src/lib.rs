@@ -14,6 +14,8 @@
 //! | [`image`] | uploads, the check of a kernel's header |
 //! | [`plan`] | the planner as a pure function |
 //! | [`event`] | a stream of events behind a descriptor for poll(2) |
+//! | `policy` | the budget algorithm: samples in, budgets out (feature `monitor`) |
+//! | `reservation` | a thread under SCHED_DEADLINE: attach, set, read, release (feature `monitor`) |
 //!
 //! Conventions: a function is `vman_<noun>_<verb>(handle, inputs..., outputs..., error)` and gives a `vman_status`.
 //! Outputs are written on success only, `*error` on failure only. Handles are opaque; `_free` takes one back, NULL is
@@ -33,7 +35,11 @@ pub mod event;
 pub mod image;
 pub mod partition;
 pub mod plan;
+#[cfg(feature = "monitor")]
+pub mod policy;
 pub mod query;
+#[cfg(feature = "monitor")]
+pub mod reservation;
 pub mod state;
 pub mod status;
 pub mod version;

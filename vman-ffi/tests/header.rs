@@ -17,7 +17,7 @@ fn generated() -> String {
 }
 
 /// Every module with something exported.
-const MODULES: [&str; 12] = [
+const MODULES: [&str; 14] = [
     "version",
     "status",
     "error",
@@ -30,6 +30,8 @@ const MODULES: [&str; 12] = [
     "image",
     "event",
     "plan",
+    "policy",
+    "reservation",
 ];
 
 fn committed() -> PathBuf {

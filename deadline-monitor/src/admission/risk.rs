@@ -174,7 +174,11 @@ mod tests {
             for _ in 0..rounds {
                 // Bursty: mostly small, at times large.
                 let mut second = || {
-                    units(if numbers.next() % 10 == 0 { numbers.next() % 1_000 } else { numbers.next() % 50 })
+                    units(if numbers.next().is_multiple_of(10) {
+                        numbers.next() % 1_000
+                    } else {
+                        numbers.next() % 50
+                    })
                 };
                 let mut history = UseHistory::new(10_000);
                 (0..blocks * 3).for_each(|_| history.push(second()));

@@ -253,7 +253,8 @@ impl Config {
                 (None, None) => false,
                 (Some(_), None) | (None, Some(_)) => return Err(ConfigError::HalfTls),
             };
-            if !tcp.listen.ip().is_loopback() && !(tls && tcp.token_file.is_some()) {
+            let guarded = tls && tcp.token_file.is_some();
+            if !(guarded || tcp.listen.ip().is_loopback()) {
                 return Err(ConfigError::Exposed(tcp.listen));
             }
         }

@@ -1,4 +1,5 @@
 //! A machine of one's own: a procfs, a kernel that keeps accounts, and clocks that a test turns.
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -55,6 +55,10 @@ const CROSS_LIBC: Package =
     file("libc6-dev-arm64-cross", "/usr/aarch64-linux-gnu/lib/libc.a", "static programs for the board");
 const CPIO: Package = program("cpio", "cpio", "packs the board's initramfs");
 
+const PROMETHEUS: Package = program("prometheus", "promtool", "checks the daemons' metrics and scrapes them");
+const VENV: Package =
+    file("python3-venv", "/usr/share/doc/python3-venv", "installs the checker of the REST interfaces");
+
 /// What installs packages: a group of jobs with the same needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Need {
@@ -71,7 +75,7 @@ impl Need {
     pub fn packages(self) -> &'static [Package] {
         match self {
             Need::Partitions => &[GCC, LIBC_DEV, DTC],
-            Need::Core => &[GCC, GXX, LIBC_DEV, DTC, VALGRIND, PKG_CONFIG],
+            Need::Core => &[GCC, GXX, LIBC_DEV, DTC, VALGRIND, PKG_CONFIG, PROMETHEUS, VENV],
             Need::Board => &[QEMU, CROSS_GCC, CROSS_LIBC, DTC, CPIO, MAKE],
         }
     }

@@ -1,6 +1,7 @@
 //! What goes over the wire: the types of the REST interface, from which its OpenAPI document is made.
 
 mod admission;
+mod body;
 mod capacity;
 mod event;
 mod failure;
@@ -11,6 +12,7 @@ pub use admission::{
     AdmissionAnswer, AdmissionKind, AdmissionRequest, Confirmation, LeaseState, Placement, Predicted,
     ReasonCode, Reservation, Reservations, Sla,
 };
+pub use body::parse;
 pub use capacity::{CapacityAnswer, ReclaimableAt, Used};
 pub use event::{Event, EventName};
 pub(crate) use failure::chain;

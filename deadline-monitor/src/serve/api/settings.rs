@@ -164,6 +164,14 @@ impl Settings {
         }
     }
 
+    /// What these settings come to on a machine.
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    pub fn check(&self, machine: &Machine) -> Result<Effective, Failure> {
+        Ok(self.resolve(machine, Path::new("/proc"))?.effective)
+    }
+
     fn config(&self) -> Result<PolicyConfig, Failure> {
         let mut config = PolicyConfig::new(self.policy.unwrap_or_default().into());
         if let Some(window) = self.window {

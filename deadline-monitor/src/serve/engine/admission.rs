@@ -1,16 +1,17 @@
-//! `/v1/capacity`, `/v1/admission` and `/v1/reservations`.
+//! `/v1/capacity` and `/v1/admission`.
 
 use std::time::Duration;
 
-use super::leases::{Lease, StoredLease, What};
+use super::leases::{Lease, What};
+use super::request::{Wanted, allowed_risk, wanted};
 use super::{Clocks, Engine, Owner, Reader, Survey};
 use crate::ErrorKind;
 use crate::admission::{Books, Hold, HoldError, Reclaimable, Refusal, Responses};
 use crate::budget::{Bandwidth, Ratio, ReservationParams};
 use crate::sched::{self, DeadlineScheduler, Rule};
 use crate::serve::api::{
-    self, AdmissionAnswer, AdmissionKind, AdmissionRequest, CapacityAnswer, EventName, Failure, LeaseState,
-    Placement, Predicted, ReasonCode, ReclaimableAt, Reservation, Reservations, Sla, Used,
+    self, AdmissionAnswer, AdmissionRequest, CapacityAnswer, Failure, LeaseState, Placement, Predicted,
+    ReasonCode, ReclaimableAt, Used,
 };
 
 const HORIZON_S: u64 = 60;
@@ -22,13 +23,6 @@ const VALID_MS: u64 = 1_000;
 const RISKS: [u32; 3] = [1, 5, 10];
 /// Reservations in all: each held thread is a thread of ours.
 const LEASES_MAX: usize = 1_024;
-
-/// A request that is well formed.
-#[derive(Debug, Clone, Copy)]
-enum Wanted {
-    Deadline { runtime: Duration, deadline: Duration, period: Duration, threads: u32 },
-    Share(Bandwidth),
-}
 
 impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
     fn books(&self, survey: &Survey) -> Books {
@@ -217,211 +211,6 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
         answer.predicted = Some(predicted);
         Ok((answer, None))
     }
-
-    fn keep_lease(&mut self, lease: Lease, answer: &mut AdmissionAnswer) -> Result<(), Failure> {
-        let id = self.new_id();
-        if let Err(error) = self.store_lease(id, &lease) {
-            self.give_back(lease);
-            return Err(error);
-        }
-        let left = lease.expires.saturating_sub(self.clocks.now());
-        let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-        answer.reservation_id = Some(id);
-        answer.etag = Some(lease.etag(id));
-        answer.expires_in_ms = Some(left_ms);
-        answer.expires_at_unix_ms = Some(self.clocks.wall_unix_ms() + left_ms);
-        let detail = format!("{} of a CPU for {left:?}", lease.bandwidth());
-        self.leases.insert(id, lease);
-        self.events.push(&mut self.clocks, EventName::ReservationHeld, None, Some(id), detail);
-        self.changed();
-        Ok(())
-    }
-
-    fn store_lease(&self, id: u64, lease: &Lease) -> Result<(), Failure> {
-        let value = serde_json::to_value(lease.stored())
-            .map_err(|error| Failure::because(ErrorKind::Internal, &error))?;
-        self.shared.borrow().journal().borrow_mut().put("lease", &id.to_string(), value)?;
-        Ok(())
-    }
-
-    /// Gives back what the lease holds.
-    pub(super) fn give_back(&mut self, lease: Lease) {
-        if let What::Deadline { hold, .. } = lease.what {
-            let shared = &mut *self.shared.borrow_mut();
-            for tid in hold.tids() {
-                shared.ledger.remove(tid);
-            }
-            hold.give_back(shared.remembering.scheduler_mut());
-        }
-    }
-
-    /// Ends a lease, for whatever reason.
-    pub(super) fn end_lease(&mut self, id: u64, event: EventName, detail: &str) -> Result<(), Failure> {
-        let lease = self.leases.take(id)?;
-        self.give_back(lease);
-        self.events.push(&mut self.clocks, event, None, Some(id), detail);
-        self.changed();
-        self.shared.borrow().journal().borrow_mut().remove("lease", &id.to_string())?;
-        Ok(())
-    }
-
-    pub(super) fn expire_leases(&mut self, now: Duration) {
-        for id in self.leases.expired(now) {
-            // A line too many in the state file expires at the next start.
-            let _ = self.end_lease(id, EventName::ReservationExpired, "It was not confirmed in time");
-        }
-    }
-
-    pub(super) fn reservations(&mut self) -> Reservations {
-        let now = self.clocks.now();
-        let reservations = self.leases.iter().map(|(id, lease)| lease.view(id, now));
-        Reservations { reservations: reservations.collect() }
-    }
-
-    pub(super) fn reservation(&mut self, id: u64) -> Result<Reservation, Failure> {
-        let now = self.clocks.now();
-        Ok(self.leases.get(id)?.view(id, now))
-    }
-
-    /// The reservation stays from now on. `etag` says which state of it the caller has seen.
-    pub(super) fn confirm(&mut self, owner: Owner, id: u64, etag: &str) -> Result<Reservation, Failure> {
-        self.expire_leases_now();
-        let lease = self.leases.get_mut(id)?;
-        allowed_to(owner, lease, id)?;
-        if lease.state == LeaseState::Confirmed {
-            return self.reservation(id); // A repeated confirmation does no harm.
-        }
-        if lease.etag(id) != etag {
-            let rule = format!("Reservation {id} is at {} and not at {etag}", lease.etag(id));
-            return Err(Failure::new(ErrorKind::InvalidState, rule));
-        }
-        (lease.state, lease.version) = (LeaseState::Confirmed, lease.version + 1);
-        let lease = self.leases.get(id)?;
-        self.store_lease(id, lease)?;
-        self.events.push(&mut self.clocks, EventName::ReservationConfirmed, None, Some(id), "");
-        self.changed();
-        self.reservation(id)
-    }
-
-    fn expire_leases_now(&mut self) {
-        let now = self.clocks.now();
-        self.expire_leases(now);
-    }
-
-    pub(super) fn cancel(&mut self, owner: Owner, id: u64) -> Result<(), Failure> {
-        allowed_to(owner, self.leases.get(id)?, id)?;
-        self.end_lease(id, EventName::ReservationEnded, "It was cancelled")
-    }
-
-    /// The parameters of a confirmed reservation that a target takes over.
-    pub(super) fn to_be_taken_over(&mut self, owner: Owner, id: u64) -> Result<ReservationParams, Failure> {
-        self.expire_leases_now();
-        let lease = self.leases.get(id)?;
-        allowed_to(owner, lease, id)?;
-        match (&lease.what, lease.state) {
-            (What::Share(_), _) => {
-                Err(Failure::argument(format!("Reservation {id} is a share, not a deadline")))
-            }
-            (What::Deadline { .. }, LeaseState::Held) => {
-                Err(Failure::new(ErrorKind::InvalidState, format!("Reservation {id} is not confirmed")))
-            }
-            (What::Deadline { params, .. }, LeaseState::Confirmed) => Ok(*params),
-        }
-    }
-
-    /// Holds again what an earlier run held.
-    pub(super) fn hold_again(&mut self, id: u64, stored: StoredLease) -> Result<(), Failure> {
-        let expires = Duration::from_nanos(stored.expires_ns);
-        if stored.state == LeaseState::Held && expires <= self.clocks.now() {
-            return Err(Failure::not_found("It was not confirmed in time"));
-        }
-        let shared = &mut *self.shared.borrow_mut();
-        let what = match (stored.deadline, stored.share_units) {
-            (Some(deadline), None) => {
-                let [runtime, relative, period] =
-                    [deadline.runtime_ns, deadline.deadline_ns, deadline.period_ns].map(Duration::from_nanos);
-                let params = ReservationParams::within(runtime, relative, period, &self.machine.limits)?;
-                let threads = deadline.threads.min(Books::THREADS_MAX);
-                let hold = Hold::take(shared.remembering.scheduler_mut(), &params, threads)
-                    .map_err(|error| Failure::because(ErrorKind::NoResources, &error))?;
-                for tid in hold.tids() {
-                    shared.ledger.set(tid, 0, stored.owner, params.bandwidth());
-                }
-                What::Deadline { params, threads, hold }
-            }
-            (None, Some(units)) => What::Share(Bandwidth::from_units(units)),
-            (None, None) | (Some(_), Some(_)) => {
-                return Err(Failure::argument("It is neither a deadline nor a share"));
-            }
-        };
-        let lease =
-            Lease { owner: stored.owner, what, state: stored.state, expires, version: stored.version };
-        self.leases.insert(id, lease);
-        Ok(())
-    }
-}
-
-fn allowed_to(owner: Owner, lease: &Lease, id: u64) -> Result<(), Failure> {
-    if owner.may_change(&lease.owner) {
-        return Ok(());
-    }
-    let rule = format!("Reservation {id} belongs to user {}", lease.owner.uid);
-    Err(Failure::new(ErrorKind::PermissionDenied, rule))
-}
-
-/// Checks what does not depend on the machine.
-fn wanted(request: &AdmissionRequest) -> Result<Wanted, Failure> {
-    let needed = |name: &str, value: Option<u64>| {
-        value
-            .map(Duration::from_nanos)
-            .ok_or_else(|| Failure::argument(format!("A deadline request needs {name}")))
-    };
-    let for_deadlines_only = request.runtime_ns.or(request.period_ns).or(request.deadline_ns);
-    match request.kind {
-        AdmissionKind::Partition => Err(Failure::new(
-            ErrorKind::Unsupported,
-            "This daemon answers deadline and share requests; partitions are the partition manager's",
-        )),
-        AdmissionKind::Deadline => {
-            let runtime = needed("runtime_ns", request.runtime_ns)?;
-            let period = needed("period_ns", request.period_ns)?;
-            let deadline = request.deadline_ns.map_or(period, Duration::from_nanos);
-            Ok(Wanted::Deadline { runtime, deadline, period, threads: threads(request.cpus)? })
-        }
-        AdmissionKind::Share if for_deadlines_only.is_some() => {
-            Err(Failure::argument("A share request has no runtime, period or deadline"))
-        }
-        AdmissionKind::Share => {
-            let cpus = request.cpus.ok_or_else(|| Failure::argument("A share request needs cpus"))?;
-            if !(cpus > 0.0 && cpus <= 65_536.0) {
-                return Err(Failure::argument(format!("{cpus} CPUs are not between 0 and 65536")));
-            }
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 2^36 fits")]
-            let units = (cpus * f64::from(1 << 20)).ceil() as u64;
-            Ok(Wanted::Share(Bandwidth::from_units(units)))
-        }
-    }
-}
-
-fn threads(cpus: Option<f64>) -> Result<u32, Failure> {
-    match cpus {
-        None => Ok(1),
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 65536 fits")]
-        Some(cpus) if cpus.fract() == 0.0 && (1.0..=65_536.0).contains(&cpus) => Ok(cpus as u32),
-        Some(cpus) => Err(Failure::argument(format!(
-            "cpus is {cpus}: a deadline request is for a whole number of threads, 1 or more"
-        ))),
-    }
-}
-
-/// The risk that an agreement accepts; 1 % without one.
-fn allowed_risk(sla: Option<Sla>) -> Result<Ratio, Failure> {
-    let percentile = sla.and_then(|sla| sla.percentile).unwrap_or(99.0);
-    if !(0.0..100.0).contains(&percentile) {
-        return Err(Failure::argument(format!("A percentile of {percentile} is not from 0 to below 100")));
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 10^6 fits")]
-    Ok(Ratio::ppm(((100.0 - percentile) * 1e4).round() as u32))
 }
 
 fn responses(books: &Books, survey: &Survey, params: &ReservationParams, threads: u32) -> Responses {

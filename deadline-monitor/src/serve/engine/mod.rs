@@ -14,6 +14,8 @@ mod ledger;
 mod load;
 mod owner;
 mod past;
+mod request;
+mod reservations;
 mod resume;
 mod runner;
 mod survey;

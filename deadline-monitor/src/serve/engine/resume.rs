@@ -26,10 +26,10 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
             ids.map(|id| id + 1).chain(next.and_then(serde_json::Value::as_u64)).max().unwrap_or(1);
         for ((kind, id), value) in &saved.items {
             let Ok(number) = id.parse::<u64>() else { continue };
-            if kind == "target" {
-                if let Err(failure) = self.again(number, value, loaded) {
-                    self.lost(kind, number, EventName::TargetEnded, &failure)?;
-                }
+            if kind == "target"
+                && let Err(failure) = self.again(number, value, loaded)
+            {
+                self.lost(kind, number, EventName::TargetEnded, &failure)?;
             }
         }
         // What is not monitored again gives its bandwidth back before reservations are held again.

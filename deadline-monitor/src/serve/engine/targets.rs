@@ -46,7 +46,7 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
         self.check_target_count(owner)?;
         let mut settings = new.settings;
         if let Some(id) = new.reservation {
-            let params = self.to_be_taken_over(owner, id)?;
+            let params = self.confirmed(owner, id)?;
             settings.period_ns = Some(api::nanos(params.period()));
             settings.deadline_ns = Some(api::nanos(params.deadline()));
             settings.initial_ns = Some(api::nanos(params.runtime()));

@@ -66,7 +66,7 @@ pub(super) async fn authorise(State(app): State<App>, mut request: Request, next
         Origin::Network { loopback } => by_token(&app, &request, loopback || open),
     };
     match owner {
-        Err(refused) => refused,
+        Err(refused) => *refused,
         Ok(Some(owner)) => {
             request.extensions_mut().insert(owner);
             next.run(request).await
@@ -77,20 +77,20 @@ pub(super) async fn authorise(State(app): State<App>, mut request: Request, next
 }
 
 /// Who asks over TCP; nobody in particular without a token, where that is enough.
-fn by_token(app: &App, request: &Request, anonymous: bool) -> Result<Option<Owner>, Response> {
+fn by_token(app: &App, request: &Request, anonymous: bool) -> Result<Option<Owner>, Box<Response>> {
     let given = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
     match (given.map(|value| value.strip_prefix("Bearer ")), &app.token) {
         (Some(Some(given)), Some(token)) if token.is(given.trim()) => {
             let uid = nix::unistd::Uid::effective().as_raw();
             Ok(Some(Owner { uid, privileged: true }))
         }
-        (Some(_), _) => Err(unauthorised("The token is wrong")),
+        (Some(_), _) => Err(Box::new(unauthorised("The token is wrong"))),
         // A page in a browser can make it ask this address under a name of its own.
         (None, _) if anonymous && is_own_name(request) => Ok(None),
-        (None, _) if anonymous => {
-            Err(Failure::new(ErrorKind::PermissionDenied, "Host names another machine").into_response())
-        }
-        (None, _) => Err(unauthorised("This address needs a token (Authorization: Bearer)")),
+        (None, _) if anonymous => Err(Box::new(
+            Failure::new(ErrorKind::PermissionDenied, "Host names another machine").into_response(),
+        )),
+        (None, _) => Err(Box::new(unauthorised("This address needs a token (Authorization: Bearer)"))),
     }
 }
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::App;
 use super::problem::problem;
-use crate::serve::api::Failure;
+use crate::serve::api::{Failure, parse};
 
 /// A JSON body, and the bytes that it was.
 pub(super) struct Body<T> {
@@ -46,18 +46,6 @@ fn unreadable(error: &axum::Error, most: usize) -> Response {
         return problem(StatusCode::PAYLOAD_TOO_LARGE, &rule);
     }
     Failure::argument(format!("The body did not arrive: {error}")).into_response()
-}
-
-/// Reads a body strictly; a refusal tells where.
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        let place = if path == "." { String::new() } else { format!("{path}: ") };
-        Failure::argument(format!("{place}{}", error.into_inner()))
-    })?;
-    reader.end().map_err(|error| Failure::argument(error.to_string()))?;
-    Ok(value)
 }
 
 /// Parameters behind the question mark.

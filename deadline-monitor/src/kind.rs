@@ -86,11 +86,11 @@ mod with_an_operating_system {
             match self {
                 Rule::Gone => ErrorKind::NotFound,
                 Rule::NoBandwidth | Rule::Quota => ErrorKind::NoResources,
-                Rule::Pinned | Rule::Taken => ErrorKind::InvalidState,
-                Rule::NotAllowed | Rule::KernelThread | Rule::Own | Rule::Foreign => {
+                Rule::Pinned | Rule::Cpuset | Rule::Taken => ErrorKind::InvalidState,
+                Rule::NotAllowed | Rule::OtherUser(_) | Rule::KernelThread | Rule::Own | Rule::Foreign => {
                     ErrorKind::PermissionDenied
                 }
-                Rule::Invalid => ErrorKind::InvalidArgument,
+                Rule::Invalid | Rule::Params(_) => ErrorKind::InvalidArgument,
                 Rule::Unsupported => ErrorKind::Unsupported,
                 Rule::Unrecorded | Rule::Unknown(_) => ErrorKind::Internal,
             }
@@ -109,7 +109,7 @@ mod with_an_operating_system {
         pub fn kind(&self) -> ErrorKind {
             match self {
                 target::Error::Gone(_) => ErrorKind::NotFound,
-                target::Error::Read { .. } => ErrorKind::Internal,
+                target::Error::Read { .. } | target::Error::Qmp { .. } => ErrorKind::Internal,
             }
         }
     }
@@ -119,7 +119,9 @@ mod with_an_operating_system {
         pub fn kind(&self) -> ErrorKind {
             match self {
                 account::Error::Gone(_) => ErrorKind::NotFound,
-                account::Error::Read { .. } | account::Error::Format { .. } => ErrorKind::Internal,
+                account::Error::Read { .. }
+                | account::Error::Format { .. }
+                | account::Error::Clock { .. } => ErrorKind::Internal,
             }
         }
     }

@@ -3,7 +3,8 @@
 //!
 //! [`budget`] holds the algorithm: samples in, budgets out, no clock and no I/O. [`simulate`] drives it against a
 //! model of the kernel's constant bandwidth server; [`monitor`] drives it against the kernel itself, through
-//! [`sched`] (reservations) and [`account`] (CPU time).
+//! [`sched`] (reservations) or [`actuator`] (quotas of groups), and [`account`] (CPU time). [`target`] finds what is
+//! monitored; [`recording`] keeps what was measured.
 //!
 //! ```
 //! use core::time::Duration;
@@ -24,13 +25,19 @@ pub mod budget;
 
 #[cfg(feature = "std")]
 pub mod account;
+#[cfg(feature = "std")]
+pub mod actuator;
 #[cfg(feature = "serve")]
 pub mod admission;
+#[cfg(feature = "std")]
+pub mod cgroup;
 mod kind;
 #[cfg(feature = "std")]
 pub mod machine;
 #[cfg(feature = "std")]
 pub mod monitor;
+#[cfg(feature = "std")]
+pub mod recording;
 #[cfg(feature = "std")]
 pub mod sched;
 #[cfg(feature = "api")]

@@ -4,16 +4,16 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use deadline_monitor::budget::ReservationParams;
 use deadline_monitor::sched::{DeadlineScheduler, LinuxScheduler, SchedPolicy, Tid};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Reservations are accounted for the whole machine: those tests run one after another.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+mod common;
+use common::{Program, Turn, eventually};
 
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deadline-monitor"));
@@ -30,12 +30,12 @@ fn stderr(output: &Output) -> String {
 }
 
 /// The turn of one test, if reservations work here: says SKIPPED and why if not.
-fn turn(name: &str) -> Option<MutexGuard<'static, ()>> {
-    let guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+fn turn(name: &str) -> Option<Turn> {
+    let turn = Turn::take();
     let doctor = String::from_utf8(output(&["doctor"]).stdout).unwrap();
     let line = doctor.lines().find(|line| line.contains("reservation ")).unwrap_or_default();
     if line.starts_with("ok") {
-        return Some(guard);
+        return Some(turn);
     }
     println!("SKIPPED: {name}: {line}");
     None
@@ -114,27 +114,100 @@ fn attached_threads_have_a_reservation_until_the_monitor_stops() {
     target.wait().unwrap();
 }
 
+fn scheduling(id: u32) -> SchedPolicy {
+    LinuxScheduler.attributes(Tid(id)).unwrap().scheduling()
+}
+
 #[test]
-fn what_a_killed_monitor_leaves_can_be_released() {
-    let Some(_turn) = turn("what_a_killed_monitor_leaves_can_be_released") else { return };
-    let mut target = Command::new("sleep").arg("1000").spawn().unwrap();
-    let scheduling = |id: u32| LinuxScheduler.attributes(Tid(id)).unwrap().scheduling();
-    let mut monitor = program().args(["attach", "--pid", &target.id().to_string()]).spawn().unwrap();
-    let begin = Instant::now();
-    while scheduling(target.id()) != SchedPolicy::Deadline {
-        assert!(begin.elapsed() < Duration::from_secs(20), "it gets no reservation");
-        thread::sleep(Duration::from_millis(10));
-    }
-    monitor.kill().unwrap();
-    monitor.wait().unwrap();
-    assert_eq!(scheduling(target.id()), SchedPolicy::Deadline);
+fn what_nobody_looks_after_can_be_released() {
+    let Some(_turn) = turn("what_nobody_looks_after_can_be_released") else { return };
+    let target = Program::sleeping();
+    let params = ReservationParams::new(Duration::from_millis(5), Duration::from_millis(100)).unwrap();
+    LinuxScheduler.reserve(Tid(target.id()), &params, false).unwrap();
     let tid = target.id().to_string();
     assert!(output(&["release", &tid]).status.success());
     assert_eq!(scheduling(target.id()), SchedPolicy::Other);
     let again = String::from_utf8(output(&["release", &tid]).stdout).unwrap();
     assert_eq!(again, format!("Thread {tid} has no reservation\n"));
-    target.kill().unwrap();
-    target.wait().unwrap();
+}
+
+/// Whatever it was doing: the guard gives the threads back, those that sleep too.
+#[test]
+fn a_monitor_that_is_killed_leaves_no_reservation() {
+    let Some(_turn) = turn("a_monitor_that_is_killed_leaves_no_reservation") else { return };
+    let targets = [Program::sleeping(), Program::sleeping()];
+    for pause_ms in [0, 30, 120, 250] {
+        let mut command = program();
+        command
+            .args(["attach", "--period", "50ms"])
+            .args(targets.iter().map(|target| target.id().to_string()));
+        let mut monitor = command.stderr(Stdio::null()).spawn().unwrap();
+        eventually("a reservation", || scheduling(targets[1].id()) == SchedPolicy::Deadline);
+        thread::sleep(Duration::from_millis(pause_ms));
+        monitor.kill().unwrap();
+        monitor.wait().unwrap();
+        eventually("the guard", || {
+            targets.iter().all(|target| scheduling(target.id()) == SchedPolicy::Other)
+        });
+    }
+    let doctor = String::from_utf8(output(&["doctor"]).stdout).unwrap();
+    assert!(!doctor.contains("are lost"), "{doctor}");
+}
+
+#[test]
+fn a_recording_is_made_replayed_and_drawn() {
+    let dir = tempfile::tempdir().unwrap();
+    let (record, svg, png) = (dir.path().join("a.jsonl"), dir.path().join("a.svg"), dir.path().join("a.png"));
+    let target = Program::sleeping();
+    let pid = target.id().to_string();
+    let made =
+        program().args(["record", "--length", "1s", "--pid", &pid, "--out"]).arg(&record).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    assert_eq!(scheduling(target.id()), SchedPolicy::Other);
+    let replayed = program().arg("replay").arg(&record).output().unwrap();
+    let table = String::from_utf8(replayed.stdout).unwrap();
+    for policy in ["saturation (recorded)", "seed", "percentile", "pi", "static"] {
+        assert!(table.lines().any(|line| line.contains(&pid) && line.contains(policy)), "{policy}: {table}");
+    }
+    let drawn = program().arg("plot").arg(&record).arg("--out").arg(&svg).output().unwrap();
+    assert!(
+        drawn.status.success() && fs::read_to_string(&svg).unwrap().contains("use of thread"),
+        "{drawn:?}"
+    );
+    let drawn =
+        program().args(["plot", "--policy", "seed"]).arg(&record).arg("--out").arg(&png).output().unwrap();
+    assert!(!drawn.status.success() || fs::read(&png).unwrap().starts_with(b"\x89PNG"), "{drawn:?}");
+    let other = program().args(["plot", "--tid", "1", "--out", "x.svg"]).arg(&record).output().unwrap();
+    assert!(stderr(&other).contains("Thread 1 is not in the recording"), "{other:?}");
+    fs::write(&record, "{}").unwrap();
+    let broken = program().arg("replay").arg(&record).output().unwrap();
+    assert!(stderr(&broken).contains("This is no recording"), "{broken:?}");
+}
+
+#[test]
+fn watch_touches_nothing_and_writes_lines_where_there_is_no_terminal() {
+    let target = Program::sleeping();
+    let pid = target.id().to_string();
+    let output = output(&["watch", "--length", "500ms", "--pid", &pid]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.contains(&format!("thread {pid}: used ")), "{text}");
+    assert_eq!(scheduling(target.id()), SchedPolicy::Other);
+}
+
+#[test]
+fn names_that_lead_to_no_target_are_refused_with_where_they_were_looked_for() {
+    let cases: [(&[&str], &str); 6] = [
+        (&["attach"], "Which target?"),
+        (&["attach", "--container", "no-such-container"], "There is no running container no-such-container"),
+        (&["attach", "--pod", "no-such-pod"], "There is no pod no-such-pod"),
+        (&["attach", "--vm", "no-such-domain"], "There is no virtual machine no-such-domain"),
+        (&["watch", "--vm", "4194303"], "There is no virtual machine of process 4194303"),
+        (&["attach", "--weight", "1", "--weight", "2", "1"], "2 weights for 1 targets"),
+    ];
+    for (args, rule) in cases {
+        let output = output(args);
+        assert!(!output.status.success() && stderr(&output).contains(rule), "{args:?}: {output:?}");
+    }
 }
 
 /// A control group of our own, of version 2 if there is a hierarchy of it.

@@ -4,110 +4,22 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use deadline_monitor::account::{CpuAccounting, SchedStat};
-use deadline_monitor::budget::{Bandwidth, PolicyConfig, PolicyKind, ReservationParams};
-use deadline_monitor::machine::{Machine, total_bandwidth};
+use deadline_monitor::budget::PolicyConfig;
+use deadline_monitor::budget::PolicyKind;
+use deadline_monitor::machine::Machine;
 use deadline_monitor::monitor::{Monitor, MonotonicClock, Options};
-use deadline_monitor::sched::{DeadlineScheduler, LinuxScheduler, Rule, SchedPolicy, Tid};
+use deadline_monitor::sched::{DeadlineScheduler, LinuxScheduler, Rule, SchedPolicy};
 use deadline_monitor::target::Target;
 
-const PERIOD: Duration = Duration::from_millis(100);
+mod common;
+use common::{Account, PERIOD, Program, Turn, eventually, ms, params};
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-const fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-fn params(runtime: Duration) -> ReservationParams {
-    ReservationParams::new(runtime, PERIOD).unwrap()
-}
-
-/// A program that is killed with this value.
-struct Program(Child);
-
-impl Program {
-    fn shell(script: &str) -> Program {
-        let child = Command::new("sh").args(["-c", script]).stdout(Stdio::null()).spawn();
-        Program(child.unwrap())
-    }
-
-    fn spinning() -> Program {
-        Program::shell("while :; do :; done")
-    }
-
-    fn sleeping() -> Program {
-        Program(Command::new("sleep").arg("1000").spawn().unwrap())
-    }
-
-    fn tid(&self) -> Tid {
-        Tid(self.0.id())
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-/// The turn of one test, if this machine lets it run: says SKIPPED and why if not.
-fn turn(name: &str) -> Option<MutexGuard<'static, ()>> {
-    let guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let program = Program::sleeping();
-    let before = LinuxScheduler.attributes(program.tid()).unwrap();
-    let probe = LinuxScheduler.reserve(program.tid(), &params(ms(1)), false);
-    match probe.and_then(|()| LinuxScheduler.release(program.tid(), &before)) {
-        Ok(()) => Some(guard),
-        Err(error) => {
-            println!("SKIPPED: {name}: {error}");
-            None
-        }
-    }
-}
-
-/// The kernel's account of given bandwidth, through a debugfs of our own; `None` where it cannot be mounted.
-struct Account(PathBuf);
-
-impl Account {
-    fn open() -> Option<Account> {
-        let usual = PathBuf::from("/sys/kernel/debug");
-        if usual.join("sched/debug").is_file() {
-            return Some(Account(usual));
-        }
-        let dir = tempfile::tempdir().unwrap().keep();
-        let mounted = Command::new("mount").args(["-t", "debugfs", "none"]).arg(&dir).status();
-        if mounted.is_ok_and(|status| status.success()) { Some(Account(dir)) } else { None }
-    }
-
-    fn total(&self) -> Bandwidth {
-        total_bandwidth(&fs::read_to_string(self.0.join("sched/debug")).unwrap()).unwrap()
-    }
-}
-
-impl Drop for Account {
-    fn drop(&mut self) {
-        if self.0.starts_with(std::env::temp_dir()) {
-            let _ = Command::new("umount").arg(&self.0).status();
-            let _ = fs::remove_dir(&self.0);
-        }
-    }
-}
-
-/// Waits until `holds`, at most ten seconds.
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !holds() {
-        assert!(begin.elapsed() < Duration::from_secs(10), "{what} does not happen");
-        thread::sleep(ms(10));
-    }
+fn turn(name: &str) -> Option<Turn> {
+    Turn::take_if_allowed(name)
 }
 
 #[test]

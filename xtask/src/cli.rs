@@ -11,7 +11,7 @@ use crate::assets::{self, Asset};
 use crate::report::Show;
 use crate::setup::packages::Need;
 use crate::stage::Recorder;
-use crate::{bench, board, check, demo, setup, test};
+use crate::{bench, board, check, demo, guest, setup, test};
 
 /// The one entry to every job of the repository.
 #[derive(Debug, Parser)]
@@ -44,6 +44,8 @@ enum Job {
     },
     /// Run the emulated ARMv8 board.
     Board(board::BoardArgs),
+    /// Run deadline-monitor's kernel tests in a virtual machine with a newer kernel and control groups of version 2.
+    Guest(guest::GuestArgs),
     /// Fetch things for arm64 into the cache, or say where they are.
     #[command(hide = true, subcommand)]
     Assets(AssetsJob),
@@ -77,6 +79,7 @@ impl Cli {
             Job::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
             Job::Bench { area } => bench::run(area.as_deref()).map(|()| ExitCode::SUCCESS),
             Job::Test(args) => test::run(&args),
+            Job::Guest(args) => guest::run(&args).map(|()| ExitCode::SUCCESS),
             Job::Check => Ok(run_checks()),
             Job::Setup { needs, yes } => set_up(&needs, yes).map(|()| ExitCode::SUCCESS),
             Job::Board(args) => board::run(&args),

@@ -11,6 +11,7 @@ pub mod check;
 pub mod cli;
 pub mod demo;
 pub mod edges;
+pub mod guest;
 pub mod process;
 pub mod report;
 pub mod setup;

@@ -76,11 +76,11 @@ impl FromStr for PolicyKind {
 pub struct PolicyConfig {
     /// Which policy.
     pub kind: PolicyKind,
-    /// N: how many samples are remembered.
+    /// N: how many samples are remembered; for `percentile`, after how many a sample's weight has halved.
     pub window: usize,
     /// ovh: what a budget has above the demand.
     pub overhead: Ratio,
-    /// Changes below this part of the budget are not made (saturation, pi).
+    /// Changes below this part of the budget are not made (saturation, percentile, pi).
     pub dead_band: Ratio,
     /// Which percentile (percentile).
     pub percentile: Ratio,
@@ -90,6 +90,8 @@ pub struct PolicyConfig {
     pub cap: Ratio,
 }
 
+/// Largest overhead: ten times the demand.
+const OVERHEAD_MAX: Ratio = Ratio::percent(1_000);
 /// Largest window: an hour of samples at 100 ms.
 const WINDOW_MAX: usize = 36_000;
 
@@ -100,8 +102,7 @@ impl PolicyConfig {
     pub fn new(kind: PolicyKind) -> PolicyConfig {
         let window = match kind {
             PolicyKind::Seed | PolicyKind::Pi | PolicyKind::Static => 8,
-            PolicyKind::Saturation => 30,
-            PolicyKind::Percentile => 50,
+            PolicyKind::Saturation | PolicyKind::Percentile => 30,
         };
         PolicyConfig {
             kind,
@@ -130,20 +131,34 @@ impl PolicyConfig {
     /// # Errors
     /// The parameter that is wrong, and why.
     pub fn build(&self, initial: ReservationParams) -> Result<Box<dyn Policy>, ConfigError> {
-        let bounds = self.bounds(initial.period())?;
-        let initial = initial.with_runtime(bounds.clamp(initial.runtime()))?;
-        let runtime = initial.runtime();
-        Ok(match self.kind {
-            PolicyKind::Seed => Box::new(Seed::new(self.window, self.overhead, bounds, runtime)),
-            PolicyKind::Saturation => {
-                Box::new(Saturation::new(self.window, self.overhead, self.dead_band, bounds, runtime))
-            }
+        Ok(self.within(self.bounds(initial.period())?, initial.runtime()))
+    }
+
+    /// The policy, for a group of tasks that may run on so many CPUs at once: its budget may exceed the period.
+    ///
+    /// # Errors
+    /// The parameter that is wrong, and why.
+    pub fn build_for_group(
+        &self,
+        runtime: Duration,
+        period: Duration,
+        cpus: u32,
+    ) -> Result<Box<dyn Policy>, ConfigError> {
+        Ok(self.within(self.bounds_for_group(period, cpus)?, runtime))
+    }
+
+    fn within(&self, bounds: Bounds, runtime: Duration) -> Box<dyn Policy> {
+        let runtime = bounds.clamp(runtime);
+        let (window, overhead, dead_band) = (self.window, self.overhead, self.dead_band);
+        match self.kind {
+            PolicyKind::Seed => Box::new(Seed::new(window, overhead, bounds, runtime)),
+            PolicyKind::Saturation => Box::new(Saturation::new(window, overhead, dead_band, bounds, runtime)),
             PolicyKind::Percentile => {
-                Box::new(Percentile::new(self.window, self.percentile, self.overhead, bounds, runtime))
+                Box::new(Percentile::new(window, self.percentile, overhead, dead_band, bounds, runtime))
             }
-            PolicyKind::Pi => Box::new(Pi::new(self.overhead, self.dead_band, bounds, runtime)),
-            PolicyKind::Static => Box::new(Static::new(initial)),
-        })
+            PolicyKind::Pi => Box::new(Pi::new(overhead, dead_band, bounds, runtime)),
+            PolicyKind::Static => Box::new(Static::new(runtime, bounds.period)),
+        }
     }
 
     /// The least and the largest budget for a task of this period.
@@ -151,11 +166,25 @@ impl PolicyConfig {
     /// # Errors
     /// The parameter that is wrong, and why.
     pub fn bounds(&self, period: Duration) -> Result<Bounds, ConfigError> {
+        self.bounds_for_group(period, 1)
+    }
+
+    /// The least and the largest budget for a group of tasks on so many CPUs.
+    ///
+    /// # Errors
+    /// The parameter that is wrong, and why.
+    pub fn bounds_for_group(&self, period: Duration, cpus: u32) -> Result<Bounds, ConfigError> {
         if self.window == 0 || self.window > WINDOW_MAX {
             return Err(ConfigError::Window { window: self.window, most: WINDOW_MAX });
         }
         if self.overhead == Ratio::ppm(0) {
             return Err(ConfigError::NoOverhead);
+        }
+        if self.overhead > OVERHEAD_MAX {
+            return Err(ConfigError::Overhead(self.overhead));
+        }
+        if self.dead_band >= Ratio::ONE {
+            return Err(ConfigError::DeadBand(self.dead_band));
         }
         if self.cap > Ratio::ONE {
             return Err(ConfigError::Cap(self.cap));
@@ -164,7 +193,7 @@ impl PolicyConfig {
             return Err(ConfigError::Percentile(self.percentile));
         }
         let floor = self.floor.max(KernelLimits::default().runtime_min);
-        let cap = self.cap.of(period);
+        let cap = self.cap.times(period, cpus.max(1));
         if floor > cap {
             return Err(ConfigError::FloorAboveCap { floor, cap });
         }
@@ -212,6 +241,12 @@ pub enum ConfigError {
     /// A budget equal to the demand hides that the demand grows.
     #[error("An overhead of nothing would never let a budget grow; it must be above 0 %")]
     NoOverhead,
+    /// Surely a slip of the unit.
+    #[error("An overhead of {0} is above {most}", most = OVERHEAD_MAX)]
+    Overhead(Ratio),
+    /// No change would ever be made.
+    #[error("A dead band of {0} would let no budget shrink; it must be below 100 %")]
+    DeadBand(Ratio),
     /// More than the whole period.
     #[error("A cap of {0} is above 100 % of the period")]
     Cap(Ratio),

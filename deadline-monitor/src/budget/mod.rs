@@ -2,6 +2,7 @@
 
 mod compress;
 mod config;
+mod histogram;
 mod params;
 mod percentile;
 mod pi;
@@ -9,6 +10,7 @@ mod ratio;
 mod sample;
 mod saturation;
 mod seed;
+mod sharing;
 mod window;
 
 #[cfg(test)]
@@ -16,6 +18,7 @@ mod tests;
 
 pub use compress::{Request, compress};
 pub use config::{Bounds, ConfigError, PolicyConfig, PolicyKind, UnknownPolicy};
+pub use histogram::DecayingHistogram;
 pub use params::{Bandwidth, KernelLimits, ParamsError, ReservationParams};
 pub use percentile::Percentile;
 pub use pi::Pi;
@@ -23,6 +26,7 @@ pub use ratio::Ratio;
 pub use sample::{Demand, Sample};
 pub use saturation::Saturation;
 pub use seed::{Boost, Seed};
+pub use sharing::Sharing;
 pub use window::MaxWindow;
 
 use core::time::Duration;
@@ -50,21 +54,21 @@ pub trait Policy: core::fmt::Debug + Send {
 /// The budget stays what it was: the measure that others are compared with.
 #[derive(Debug, Clone, Copy)]
 pub struct Static {
-    params: ReservationParams,
+    runtime: Duration,
+    period: Duration,
 }
 
 impl Static {
-    /// Keeps the runtime of `params`.
-    pub fn new(params: ReservationParams) -> Static {
-        Static { params }
+    /// Keeps `runtime` in each `period`.
+    pub fn new(runtime: Duration, period: Duration) -> Static {
+        Static { runtime, period }
     }
 }
 
 impl Policy for Static {
     fn step(&mut self, sample: &Sample) -> Decision {
-        let demand = sample.per_period(self.params.period());
-        let saturated = demand.is_saturated(self.params.runtime());
-        Decision { runtime: self.params.runtime(), changed: false, saturated }
+        let saturated = sample.per_period(self.period).is_saturated(self.runtime);
+        Decision { runtime: self.runtime, changed: false, saturated }
     }
 
     fn granted(&mut self, _runtime: Duration) {}

@@ -43,6 +43,9 @@ impl Ratio {
 ///
 /// Products of usual times fit 64 bits, whose division is many times faster.
 pub(super) fn scaled(duration: Duration, by: u64, of: u64) -> Duration {
+    if by == of {
+        return if of == 0 { Duration::ZERO } else { duration };
+    }
     match as_nanos(duration).checked_mul(by) {
         Some(product) => Duration::from_nanos(product.checked_div(of).unwrap_or(0)),
         None => {

@@ -13,29 +13,34 @@ pub struct MaxWindow {
     size: usize,
     /// Where the oldest is, once the window is full.
     oldest: usize,
+    /// cmax, so that it is searched only when it leaves.
+    most: u64,
 }
 
 impl MaxWindow {
     /// An empty window of `size` samples; a window of none keeps one.
     pub fn new(size: usize) -> MaxWindow {
-        MaxWindow { samples: Vec::with_capacity(size.max(1)), size: size.max(1), oldest: 0 }
+        MaxWindow { samples: Vec::with_capacity(size.max(1)), size: size.max(1), oldest: 0, most: 0 }
     }
 
     /// Puts a sample in, over the oldest once the window is full.
     pub fn push(&mut self, sample: Duration) {
         let sample = as_nanos(sample);
+        self.most = self.most.max(sample);
         if self.samples.len() < self.size {
             return self.samples.push(sample);
         }
-        if let Some(oldest) = self.samples.get_mut(self.oldest) {
-            *oldest = sample;
+        let Some(oldest) = self.samples.get_mut(self.oldest) else { return };
+        let left = core::mem::replace(oldest, sample);
+        self.oldest = if self.oldest + 1 == self.size { 0 } else { self.oldest + 1 };
+        if left == self.most {
+            self.most = self.samples.iter().copied().max().unwrap_or_default();
         }
-        self.oldest = (self.oldest + 1) % self.size;
     }
 
     /// cmax: the largest sample; `None` before the first.
     pub fn max(&self) -> Option<Duration> {
-        self.samples.iter().max().copied().map(Duration::from_nanos)
+        (!self.is_empty()).then(|| Duration::from_nanos(self.most))
     }
 
     /// How many samples it holds.

@@ -1,20 +1,28 @@
 //! The command line: one file for each command.
 
 mod attach;
+mod chart;
 mod client;
 mod doctor;
 mod experiment;
 mod generate;
+mod guard;
+mod lines;
 mod list;
+mod live;
 mod options;
+mod plot;
+mod prepare;
 mod release;
+mod replay;
+mod rounds;
 mod run;
 mod serve;
 mod set;
 mod show;
 mod signals;
 mod simulate;
-mod watch;
+mod targets;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -38,6 +46,14 @@ enum Command {
     Run(run::RunArgs),
     /// Give running threads budgets that fit, until they end or this program is stopped.
     Attach(attach::AttachArgs),
+    /// Show what targets use and which budgets would fit, live; touches nothing.
+    Watch(attach::WatchArgs),
+    /// Record what targets use, as lines of JSON; touches nothing.
+    Record(attach::RecordArgs),
+    /// Run the policies over a recording and compare them.
+    Replay(replay::ReplayArgs),
+    /// Draw a recording as SVG or PNG: budgets and use over time.
+    Plot(plot::PlotArgs),
     /// List the daemon's targets, if one runs, and the threads of this machine that have a reservation.
     List(list::ListArgs),
     /// Run the daemon: targets of many users behind a REST interface.
@@ -53,11 +69,14 @@ enum Command {
     /// Two periodic tasks under each policy: the experiment of the source document's Figures 24 to 27.
     Experiment(experiment::ExperimentArgs),
     /// Check rights, limits, kernel and lost bandwidth, and say what to do.
-    Doctor,
+    Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell.
     Completions(generate::CompletionsArgs),
     /// Write the manual pages.
     Man(generate::ManArgs),
+    /// Gives threads back when the monitor that holds the other end of standard input is gone.
+    #[command(hide = true)]
+    Guard,
     /// A periodic task of the experiment.
     #[command(hide = true)]
     Load(experiment::LoadArgs),
@@ -68,7 +87,12 @@ impl Cli {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Run(args) => run::run(&args),
-            Command::Attach(args) => attach::run(&args),
+            Command::Attach(args) => attach::attach(&args),
+            Command::Watch(args) => attach::watch(&args),
+            Command::Record(args) => attach::record(&args),
+            Command::Replay(args) => replay::run(&args),
+            Command::Plot(args) => plot::run(&args),
+            Command::Guard => guard::run(),
             Command::List(args) => list::run(&args),
             Command::Serve(args) => serve::run(&args),
             Command::Show(args) => show::run(&args),
@@ -76,7 +100,7 @@ impl Cli {
             Command::Release(args) => release::run(&args),
             Command::Simulate(args) => simulate::run(&args),
             Command::Experiment(args) => experiment::run(&args),
-            Command::Doctor => doctor::run(),
+            Command::Doctor(args) => doctor::run(&args),
             Command::Completions(args) => generate::completions(&args),
             Command::Man(args) => generate::man(&args),
             Command::Load(args) => experiment::load(&args),

@@ -37,6 +37,15 @@ pub(crate) struct PolicyArgs {
     /// Percent of the period that the budget never exceeds.
     #[arg(long, value_name = "PERCENT")]
     cap: Option<u32>,
+    /// The least budget.
+    #[arg(long, value_parser = parse_duration, value_name = "TIME")]
+    floor: Option<Duration>,
+    /// Changes below this percentage of the budget are not made (saturation, percentile, pi).
+    #[arg(long, value_name = "PERCENT")]
+    dead_band: Option<u32>,
+    /// Which percentile of the demand (percentile).
+    #[arg(long, value_name = "PERCENT")]
+    percentile: Option<u32>,
 }
 
 impl PolicyArgs {
@@ -46,6 +55,9 @@ impl PolicyArgs {
         config.window = self.window.unwrap_or(config.window);
         config.overhead = self.overhead.map_or(config.overhead, Ratio::percent);
         config.cap = self.cap.map_or(config.cap, Ratio::percent);
+        config.floor = self.floor.unwrap_or(config.floor);
+        config.dead_band = self.dead_band.map_or(config.dead_band, Ratio::percent);
+        config.percentile = self.percentile.map_or(config.percentile, Ratio::percent);
         config
     }
 

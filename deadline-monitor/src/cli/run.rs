@@ -4,9 +4,12 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind, IsTerminal};
 use std::ops::ControlFlow;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::time::Duration;
 
 use clap::Args;
+use deadline_monitor::recording::Header;
 use deadline_monitor::sched::LinuxScheduler;
 use deadline_monitor::target::Target;
 use nix::sys::signal::{Signal, kill};
@@ -14,18 +17,29 @@ use nix::unistd::Pid;
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGQUIT};
 
 use super::Result;
+use super::lines::{Lines, Recorder, Refusals};
 use super::options::PolicyArgs;
+use super::prepare::{MeansArgs, Mode, parts_of_child};
+use super::rounds::{Rounds, Sink};
 use super::signals;
-use super::watch::{Watch, monitor};
+use super::targets::Named;
 
 /// What `run` takes.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    means: MeansArgs,
+    /// Find budgets, but set none.
+    #[arg(long)]
+    dry_run: bool,
     /// Show each sample and budget.
     #[arg(long, short)]
     verbose: bool,
+    /// Write each sample and budget to this file, as lines of JSON.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// The program and its arguments.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -41,10 +55,10 @@ const BY_SIGNAL: u8 = 128;
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     let (options, sampling) = (args.policy.monitor()?, args.policy.sampling()?);
     options.config.build(options.initial)?;
-    if !LinuxScheduler::is_privileged() {
+    if !args.dry_run && !LinuxScheduler::is_privileged() {
         return Err("Reservations need CAP_SYS_NICE (root, or setcap cap_sys_nice+ep on this program)".into());
     }
-    let signals = signals::receive()?;
+    let (_sender, signals) = signals::receive()?;
     let mut child = match start(&args.command) {
         Ok(child) => child,
         Err((code, message)) => {
@@ -52,14 +66,31 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
             return Ok(ExitCode::from(code));
         }
     };
-    let monitor = monitor(Target::Process(child.id()), options)?;
+    let mut rounds = rounds(args, &child, sampling)?;
     let mut status = None;
-    Watch::new(vec![monitor], sampling, args.verbose).run(&signals, |signal| {
+    rounds.run(&signals, |signal| {
         status = pass(signal, &mut child);
         if status.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     let status = status.map_or_else(|| child.wait(), Ok)?;
     Ok(ExitCode::from(exit_code(status)))
+}
+
+fn rounds(args: &RunArgs, child: &Child, sampling: Duration) -> Result<Rounds> {
+    let mode = if args.dry_run { Mode::Observe } else { Mode::Control };
+    let name = format!("process {}", child.id());
+    let config = args.policy.config();
+    let header = Header::new(name.clone(), &config, &args.policy.initial()?, args.dry_run);
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(Refusals)];
+    if args.verbose {
+        sinks.push(Box::new(Lines { stdout: false }));
+    }
+    if let Some(path) = &args.record {
+        sinks.push(Box::new(Recorder::create(path, &header)?));
+    }
+    let target = Named { target: Target::Process(child.id()), name, weight: 1 };
+    let parts = parts_of_child(target, &args.policy, &args.means, mode)?;
+    Ok(Rounds::new(parts, sampling, sinks))
 }
 
 fn start(command: &[OsString]) -> std::result::Result<Child, (u8, String)> {

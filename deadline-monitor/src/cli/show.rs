@@ -80,6 +80,7 @@ pub(crate) fn describe(target: &TargetRef) -> String {
     match target {
         TargetRef::Thread { tid } => format!("thread {tid}"),
         TargetRef::Process { pid } => format!("process {pid}"),
+        TargetRef::Vcpus { pid } => format!("virtual CPUs of process {pid}"),
         TargetRef::Cgroup { path } => format!("control group {path}"),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::budget::Sample;
 use crate::sched::{Error, Tid};
 
 /// What became of a thread's budget.
@@ -34,6 +35,30 @@ pub struct TaskReport {
     pub saturated: bool,
     /// What became of the budget.
     pub outcome: Outcome,
+    /// What was measured, since the sample before.
+    pub sample: Sample,
+}
+
+impl TaskReport {
+    /// How long one period's work took, if it comes once in a period and the thread waits for nothing else: what it ran
+    /// and what it waited for a CPU. `None` where waiting is not known.
+    pub fn response(&self, period: Duration) -> Option<Duration> {
+        let demand = self.sample.per_period(period);
+        Some(demand.executed.saturating_add(demand.throttled?))
+    }
+}
+
+impl Outcome {
+    /// Its name in reports and recordings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Outcome::Kept => "kept",
+            Outcome::Changed => "changed",
+            Outcome::Compressed => "compressed",
+            Outcome::Halved => "halved",
+            Outcome::Refused => "refused",
+        }
+    }
 }
 
 /// One tick.

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::account::CpuTime;
-use crate::budget::{Demand, Policy, ReservationParams, Sample};
+use crate::budget::{Policy, ReservationParams, Sample};
 use crate::sched::{DeadlineScheduler, Error, SchedAttr, Tid};
+
+use super::Outcome;
 
 /// A thread that has a reservation.
 #[derive(Debug)]
@@ -23,8 +25,11 @@ pub(super) struct Task {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Step {
     pub(super) tid: Tid,
-    pub(super) demand: Demand,
+    /// c.
+    pub(super) executed: Duration,
     pub(super) saturated: bool,
+    /// What was measured.
+    pub(super) sample: Sample,
     pub(super) old: Duration,
     /// What the policy wants.
     pub(super) asked: Duration,
@@ -34,21 +39,53 @@ pub(super) struct Step {
 }
 
 impl Task {
-    /// Takes a reading, and decides.
-    pub(super) fn step(&mut self, tid: Tid, time: CpuTime, now: Duration) -> Step {
+    /// Takes a reading, and decides. A thread that is only observed may use what it wants, so that waiting is no sign
+    /// of a budget too small.
+    pub(super) fn step(&mut self, tid: Tid, time: CpuTime, now: Duration, observed: bool) -> Step {
         let throttled = time.waited.zip(self.time.waited).map(|(now, before)| now.saturating_sub(before));
-        let executed = time.executed.saturating_sub(self.time.executed);
-        let sample = Sample { executed, throttled, interval: now.saturating_sub(self.at) };
+        let used = time.executed.saturating_sub(self.time.executed);
+        let sample = Sample { executed: used, throttled, interval: now.saturating_sub(self.at) };
         (self.time, self.at) = (time, now);
-        let decision = self.policy.step(&sample);
-        let demand = sample.per_period(self.params.period());
+        let unlimited = Sample { throttled: Some(Duration::ZERO), ..sample };
+        let decision = self.policy.step(if observed { &unlimited } else { &sample });
+        let executed = unlimited.per_period(self.params.period()).executed;
         let old = self.params.runtime();
         let wanted = if decision.changed { decision.runtime } else { old };
-        Step { tid, demand, saturated: decision.saturated, old, asked: wanted, wanted, compressed: false }
+        let saturated = decision.saturated;
+        Step { tid, executed, saturated, sample, old, asked: wanted, wanted, compressed: false }
+    }
+
+    /// Sets the wanted budget, or half of the growth if that is all that there is; without a scheduler it is only
+    /// noted.
+    pub(super) fn change<S: DeadlineScheduler>(
+        &mut self,
+        scheduler: Option<&mut S>,
+        step: &Step,
+        reclaim: bool,
+        refused: &mut Vec<Error>,
+    ) -> Outcome {
+        let Some(scheduler) = scheduler else {
+            self.params = self.params.with_runtime(step.wanted).unwrap_or(self.params);
+            return if step.compressed { Outcome::Compressed } else { Outcome::Changed };
+        };
+        match self.set(scheduler, step, step.wanted, reclaim) {
+            Ok(()) if step.compressed => Outcome::Compressed,
+            Ok(()) => Outcome::Changed,
+            Err(error) if error.is_temporary() => {
+                let half = step.old + step.wanted.saturating_sub(step.old) / 2;
+                let halved = self.set(scheduler, step, half, reclaim);
+                refused.push(error);
+                if halved.is_ok() { Outcome::Halved } else { Outcome::Refused }
+            }
+            Err(error) => {
+                refused.push(error);
+                Outcome::Refused
+            }
+        }
     }
 
     /// Sets another budget; the old one stays if it is refused.
-    pub(super) fn set<S: DeadlineScheduler>(
+    fn set<S: DeadlineScheduler>(
         &mut self,
         scheduler: &mut S,
         step: &Step,

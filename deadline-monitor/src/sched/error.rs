@@ -3,7 +3,10 @@
 use std::fmt;
 use std::io;
 
+use super::thread::Affinity;
 use super::{SchedAttr, Tid};
+use crate::budget::{KernelLimits, ParamsError, ReservationParams};
+use std::time::Duration;
 
 /// The kernel refused.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +31,15 @@ pub enum Rule {
     NoBandwidth,
     /// EBUSY or EPERM: the thread may not run on every CPU of its root domain.
     Pinned,
+    /// EBUSY or EPERM: the thread's cpuset leaves out CPUs of its root domain.
+    Cpuset,
     /// EPERM: the caller lacks CAP_SYS_NICE.
     NotAllowed,
-    /// EINVAL: the parameters are outside the kernel's limits.
+    /// EPERM: the caller lacks CAP_SYS_NICE, and the thread belongs to this other user.
+    OtherUser(u32),
+    /// EINVAL: the parameters are outside the kernel's limits, in this way.
+    Params(ParamsError),
+    /// EINVAL: the kernel does not accept the call's flags, or has a rule that is not known here.
     Invalid,
     /// EINVAL and the thread is a thread of the kernel, or is not to be reserved for another reason.
     KernelThread,
@@ -50,13 +59,44 @@ pub enum Rule {
     Unknown(i32),
 }
 
-/// What decides between two meanings of one number.
+/// What decides between the meanings of one number.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Facts {
     /// Whether the caller has CAP_SYS_NICE.
     pub(super) privileged: bool,
-    /// Whether the thread may run on every CPU.
-    pub(super) everywhere: bool,
+    /// Where the thread may run.
+    pub(super) affinity: Affinity,
+    /// The thread's user, if it is not the caller's.
+    pub(super) foreign: Option<u32>,
+    /// This machine's limits.
+    pub(super) limits: KernelLimits,
+}
+
+impl Facts {
+    /// The rule about CPUs that the thread breaks, if it breaks one.
+    fn cpus(&self) -> Option<Rule> {
+        match self.affinity {
+            Affinity::Everywhere => None,
+            Affinity::Pinned => Some(Rule::Pinned),
+            Affinity::Cpuset => Some(Rule::Cpuset),
+        }
+    }
+
+    fn permission(&self, attr: &SchedAttr) -> Rule {
+        let cpus = self.cpus().filter(|_| attr.is_deadline());
+        match (self.privileged, self.foreign) {
+            (true, _) => cpus.unwrap_or(Rule::NotAllowed),
+            (false, Some(user)) => Rule::OtherUser(user),
+            (false, None) => Rule::NotAllowed,
+        }
+    }
+
+    fn parameters(&self, attr: &SchedAttr) -> Rule {
+        let ns = Duration::from_nanos;
+        let (runtime, deadline, period) = (ns(attr.runtime_ns), ns(attr.deadline_ns), ns(attr.period_ns));
+        let checked = ReservationParams::within(runtime, deadline, period, &self.limits);
+        checked.err().filter(|_| attr.is_deadline()).map_or(Rule::Invalid, Rule::Params)
+    }
 }
 
 impl Error {
@@ -64,11 +104,9 @@ impl Error {
     pub(super) fn explain(tid: Tid, attr: &SchedAttr, source: io::Error, facts: Facts) -> Error {
         let rule = match source.raw_os_error() {
             Some(libc::ESRCH) => Rule::Gone,
-            Some(libc::EBUSY) if !facts.everywhere => Rule::Pinned,
-            Some(libc::EBUSY) => Rule::NoBandwidth,
-            Some(libc::EPERM) if facts.privileged && attr.is_deadline() && !facts.everywhere => Rule::Pinned,
-            Some(libc::EPERM) => Rule::NotAllowed,
-            Some(libc::EINVAL) => Rule::Invalid,
+            Some(libc::EBUSY) => facts.cpus().unwrap_or(Rule::NoBandwidth),
+            Some(libc::EPERM) => facts.permission(attr),
+            Some(libc::EINVAL) => facts.parameters(attr),
             Some(libc::ENOSYS) => Rule::Unsupported,
             raw => Rule::Unknown(raw.unwrap_or_default()),
         };
@@ -88,7 +126,7 @@ impl Error {
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let text = match self {
             Rule::Gone => "No such thread; it has ended",
             Rule::NoBandwidth => {
                 "No bandwidth left: all reservations together may take what sched_rt_runtime_us leaves on each CPU, \
@@ -98,13 +136,21 @@ impl fmt::Display for Rule {
                 "The thread is pinned: a reservation needs an affinity to all CPUs of its root domain. Widen it \
                  (taskset -pc), or give the thread an exclusive cpuset"
             }
+            Rule::Cpuset => {
+                "The thread's cpuset leaves CPUs out: a reservation needs all CPUs of its root domain. Start the \
+                 container without --cpuset-cpus, or make the cpuset a partition of its own (cpuset.cpus.partition=root)"
+            }
             Rule::NotAllowed => {
                 "Not allowed: reservations need CAP_SYS_NICE (root, or setcap cap_sys_nice+ep on this program)"
             }
-            Rule::Invalid => {
-                "Parameters refused: runtime from 1024 ns up to the deadline, deadline up to the period, period within \
-                 the sysctls kernel.sched_deadline_period_min_us and _max_us"
+            Rule::OtherUser(user) => {
+                return write!(
+                    f,
+                    "Not allowed: the thread belongs to user {user}, and threads of others need CAP_SYS_NICE (root)"
+                );
             }
+            Rule::Params(broken) => return broken.fmt(f),
+            Rule::Invalid => "The kernel does not accept these parameters or flags",
             Rule::KernelThread => "A thread of the kernel gets no reservation",
             Rule::Own => "A thread of this program gets no reservation from it",
             Rule::Foreign => "Not allowed: it belongs to another user",
@@ -116,7 +162,8 @@ impl fmt::Display for Rule {
             }
             Rule::Unsupported => "This kernel has no SCHED_DEADLINE",
             Rule::Unknown(_) => "The kernel refuses",
-        })
+        };
+        f.write_str(text)
     }
 }
 
@@ -124,22 +171,58 @@ impl fmt::Display for Rule {
 mod tests {
     use super::*;
 
-    fn rule(errno: i32, privileged: bool, everywhere: bool) -> Rule {
-        let source = io::Error::from_raw_os_error(errno);
-        let attr = SchedAttr::without_bandwidth();
-        Error::explain(Tid(7), &attr, source, Facts { privileged, everywhere }).rule
+    const FREE: Facts = Facts {
+        privileged: true,
+        affinity: Affinity::Everywhere,
+        foreign: None,
+        limits: KernelLimits {
+            runtime_min: Duration::from_nanos(1_024),
+            period_min: Duration::from_micros(100),
+            period_max: Duration::from_secs(4),
+        },
+    };
+
+    fn rule(errno: i32, facts: Facts) -> Rule {
+        let attr =
+            SchedAttr { period_ns: 100_000_000, deadline_ns: 100_000_000, ..SchedAttr::without_bandwidth() };
+        Error::explain(Tid(7), &attr, io::Error::from_raw_os_error(errno), facts).rule
     }
 
     #[test]
     fn a_number_of_the_kernel_is_explained_by_what_is_known_of_the_thread() {
-        assert_eq!(rule(libc::ESRCH, true, true), Rule::Gone);
-        assert_eq!(rule(libc::EBUSY, true, true), Rule::NoBandwidth);
-        assert_eq!(rule(libc::EBUSY, true, false), Rule::Pinned);
-        assert_eq!(rule(libc::EPERM, true, false), Rule::Pinned);
-        assert_eq!(rule(libc::EPERM, false, false), Rule::NotAllowed);
-        assert_eq!(rule(libc::EPERM, true, true), Rule::NotAllowed);
-        assert_eq!(rule(libc::EINVAL, true, true), Rule::Invalid);
-        assert_eq!(rule(libc::EIO, true, true), Rule::Unknown(libc::EIO));
+        let pinned = Facts { affinity: Affinity::Pinned, ..FREE };
+        let cpuset = Facts { affinity: Affinity::Cpuset, ..FREE };
+        let poor = |facts| Facts { privileged: false, ..facts };
+        let table = [
+            (libc::ESRCH, FREE, Rule::Gone),
+            (libc::EBUSY, FREE, Rule::NoBandwidth),
+            (libc::EBUSY, pinned, Rule::Pinned),
+            (libc::EBUSY, cpuset, Rule::Cpuset),
+            (libc::EPERM, pinned, Rule::Pinned),
+            (libc::EPERM, cpuset, Rule::Cpuset),
+            (libc::EPERM, poor(pinned), Rule::NotAllowed),
+            (libc::EPERM, Facts { foreign: Some(5), ..poor(FREE) }, Rule::OtherUser(5)),
+            (libc::EPERM, FREE, Rule::NotAllowed),
+            (libc::EINVAL, FREE, Rule::Invalid),
+            (libc::ENOSYS, FREE, Rule::Unsupported),
+            (libc::EIO, FREE, Rule::Unknown(libc::EIO)),
+        ];
+        for (errno, facts, expected) in table {
+            assert_eq!(rule(errno, facts), expected, "{errno} {facts:?}");
+        }
+    }
+
+    #[test]
+    fn refused_parameters_are_explained_by_the_one_that_is_wrong() {
+        let explain = |runtime_ns, period_ns| {
+            let attr =
+                SchedAttr { runtime_ns, deadline_ns: period_ns, period_ns, ..SchedAttr::without_bandwidth() };
+            Error::explain(Tid(7), &attr, io::Error::from_raw_os_error(libc::EINVAL), FREE).to_string()
+        };
+        assert!(explain(500, 100_000_000).contains("below the kernel's least"));
+        assert!(explain(200_000_000, 100_000_000).contains("exceeds the deadline of 100ms"));
+        assert!(explain(10_000, 50_000).contains("Period of 50µs is not between"));
+        assert!(explain(10_000_000, 5_000_000_000).contains("Period of 5s is not between"));
     }
 
     #[test]

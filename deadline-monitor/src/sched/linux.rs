@@ -5,16 +5,14 @@ use std::fs;
 use std::io;
 
 use super::error::Facts;
-use super::{DeadlineScheduler, Error, SchedAttr, Tid};
+use super::thread::{affinity, is_kernel_thread, owner};
+use super::{DeadlineScheduler, Error, Rule, SchedAttr, Tid};
 use crate::budget::ReservationParams;
-use crate::machine;
 
 /// `CAP_SYS_NICE`, a bit of the capability sets.
 const CAP_SYS_NICE: u32 = 23;
-/// `PF_KTHREAD`, a bit of the flags in `/proc/PID/stat`.
-const PF_KTHREAD: u64 = 0x0020_0000;
-/// The flags' place among the fields behind the name in `/proc/PID/stat`.
-const STAT_FLAGS: usize = 6;
+/// `SCHED_GETATTR_FLAG_DL_DYNAMIC`: what is left now instead of what was set.
+const DYNAMIC: libc::c_uint = 1;
 
 /// Reservations by `sched_setattr`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,6 +27,15 @@ impl LinuxScheduler {
         bits >> CAP_SYS_NICE & 1 == 1
     }
 
+    /// What is left of the thread's budget in this period, where the kernel tells (`SCHED_GETATTR_FLAG_DL_DYNAMIC`,
+    /// newer than 6.18).
+    ///
+    /// # Errors
+    /// The thread is gone, or the kernel does not know the question ([`Rule::Invalid`](super::Rule::Invalid)).
+    pub fn remaining(&mut self, tid: Tid) -> Result<std::time::Duration, Error> {
+        get(tid, DYNAMIC).map(|attr| std::time::Duration::from_nanos(attr.runtime_ns))
+    }
+
     /// Puts the calling thread under SCHED_FIFO, so that its samples come in time beside busy tasks.
     ///
     /// # Errors
@@ -40,11 +47,11 @@ impl LinuxScheduler {
 
 impl DeadlineScheduler for LinuxScheduler {
     fn attributes(&mut self, tid: Tid) -> Result<SchedAttr, Error> {
-        get(tid)
+        get(tid, 0)
     }
 
     fn reserve(&mut self, tid: Tid, params: &ReservationParams, reclaim: bool) -> Result<(), Error> {
-        if is_kernel_thread(tid) {
+        if !has_ours(tid) && is_kernel_thread(tid) {
             return Err(Error::kernel_thread(tid));
         }
         set(tid, &SchedAttr::deadline(params, reclaim))
@@ -52,9 +59,15 @@ impl DeadlineScheduler for LinuxScheduler {
 
     /// In two steps: a sleeping or throttled task that leaves SCHED_DEADLINE would leave its bandwidth behind in the
     /// kernel's accounts for good (seen on 6.18); so its bandwidth is made nothing first.
+    ///
+    /// The kernel refuses even that where it has lost the task's bandwidth itself: it rebuilds its accounts when a
+    /// cpuset changes, and then forgets reservations (seen on 6.18). Then nothing can be left behind.
     fn release(&mut self, tid: Tid, before: &SchedAttr) -> Result<(), Error> {
         if !before.is_deadline() {
-            set(tid, &SchedAttr::without_bandwidth())?;
+            match set(tid, &SchedAttr::without_bandwidth()) {
+                Err(error) if error.rule != Rule::NoBandwidth => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
         }
         set(tid, &before.restorable())
     }
@@ -67,9 +80,8 @@ fn set(tid: Tid, attr: &SchedAttr) -> Result<(), Error> {
     if result == 0 { Ok(()) } else { Err(refusal(tid, attr)) }
 }
 
-fn get(tid: Tid) -> Result<SchedAttr, Error> {
+fn get(tid: Tid, flags: libc::c_uint) -> Result<SchedAttr, Error> {
     let mut attr = SchedAttr::default();
-    let flags: libc::c_uint = 0;
     // SAFETY: the kernel writes at most SIZE bytes, the size of the structure that `attr` borrows alone; any bytes are a
     // valid SchedAttr.
     let result = unsafe {
@@ -81,30 +93,30 @@ fn get(tid: Tid) -> Result<SchedAttr, Error> {
 /// The last system call's refusal; the facts are read after its number was taken.
 fn refusal(tid: Tid, attr: &SchedAttr) -> Error {
     let source = io::Error::last_os_error();
-    let facts = Facts { privileged: LinuxScheduler::is_privileged(), everywhere: may_run_everywhere(tid) };
+    let facts = Facts {
+        privileged: LinuxScheduler::is_privileged(),
+        affinity: affinity(tid),
+        foreign: owner(tid).filter(|user| own_user() != Some(*user)),
+        limits: crate::machine::Machine::read("/proc".as_ref(), 1).limits,
+    };
     Error::explain(tid, attr, source, facts)
 }
 
-/// Whether the thread's affinity covers every CPU that is online; true if that cannot be read.
-fn may_run_everywhere(tid: Tid) -> bool {
-    let status = fs::read_to_string(format!("/proc/{tid}/status")).unwrap_or_default();
-    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-    let allowed = allowed.map(machine::cpus);
-    allowed.is_none_or(|allowed| machine::online_cpus().iter().all(|cpu| allowed.contains(cpu)))
+/// Whether the thread has a reservation as this program gives them. Then it was looked at when it got it, which costs
+/// ten times as much as asking this.
+fn has_ours(tid: Tid) -> bool {
+    get(tid, 0).is_ok_and(|attr| attr.is_deadline() && attr.flags & SchedAttr::RESET_ON_FORK != 0)
 }
 
-fn is_kernel_thread(tid: Tid) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{tid}/stat")).unwrap_or_default();
-    let behind_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
-    let flags =
-        behind_name.split_ascii_whitespace().nth(STAT_FLAGS).and_then(|flags| flags.parse::<u64>().ok());
-    flags.is_some_and(|flags| flags & PF_KTHREAD != 0)
+/// The user that this process acts as.
+fn own_user() -> Option<u32> {
+    owner(Tid(std::process::id()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sched::{Rule, SchedPolicy};
+    use crate::sched::SchedPolicy;
     use std::time::Duration;
 
     #[test]

@@ -2,13 +2,17 @@
 
 mod attr;
 mod error;
+mod guard;
 mod linux;
 mod recording;
+mod thread;
 
 pub use attr::{SchedAttr, SchedPolicy};
 pub use error::{Error, Rule};
+pub use guard::{Guarded, guard};
 pub use linux::LinuxScheduler;
 pub use recording::{Call, RecordingScheduler};
+pub use thread::start_time;
 
 use std::fmt;
 

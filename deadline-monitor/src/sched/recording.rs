@@ -63,7 +63,7 @@ impl DeadlineScheduler for RecordingScheduler {
         if total > self.capacity && params.bandwidth() > own {
             self.calls.push(Call::Refuse(tid, *params));
             let source = io::Error::from_raw_os_error(libc::EBUSY);
-            let facts = Facts { privileged: true, everywhere: true };
+            let facts = Facts { privileged: true, ..Facts::default() };
             return Err(Error::explain(tid, &SchedAttr::deadline(params, reclaim), source, facts));
         }
         self.calls.push(Call::Reserve(tid, *params));

@@ -44,6 +44,8 @@ fn the_six_loads_under_each_policy() {
     assert_eq!(figures(PolicyKind::Saturation), saturation);
     let pi = [(4, 15, 24), (7, 23, 48), (8, 22, 56), (19, 51, 270), (35, 116, 294), (4, 12, 225)];
     assert_eq!(figures(PolicyKind::Pi), pi);
+    let percentile = [(4, 21, 6), (6, 25, 8), (10, 60, 15), (6, 81, 28), (6, 150, 8), (4, 66, 23)];
+    assert_eq!(figures(PolicyKind::Percentile), percentile);
     // A budget of 2 ms with nothing lent: every job with work is late.
     let fixed = figures(PolicyKind::Static);
     assert_eq!(

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::identity::{boot_id, start_time};
+use super::identity::boot_id;
 use super::record::{Record, Saved, SavedAttr, SavedThread, VERSION};
-use crate::sched::{SchedAttr, Tid};
+use crate::sched::{SchedAttr, Tid, start_time};
 
 /// Lines beyond those needed before the file is written anew.
 const SLACK: usize = 4_096;

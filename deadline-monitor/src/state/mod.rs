@@ -9,7 +9,7 @@ mod journal;
 mod record;
 mod remembering;
 
-pub use identity::{boot_id, start_time};
+pub use identity::boot_id;
 pub use journal::{Error, Journal, Loaded, SetAside};
 pub use record::{Saved, SavedAttr, SavedThread};
 pub use remembering::{Recovered, Remembering};

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 
-use super::{Error, Journal, start_time};
+use super::{Error, Journal};
 use crate::budget::ReservationParams;
-use crate::sched::{self, DeadlineScheduler, Rule, SchedAttr, Tid};
+use crate::sched::{self, DeadlineScheduler, Rule, SchedAttr, Tid, start_time};
 
 /// Writes down how a thread was scheduled before it gets its first reservation, and knows it by more than its id: a
 /// thread that took over the id of one that ended is not touched.

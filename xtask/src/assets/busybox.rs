@@ -1,4 +1,4 @@
-//! The static arm64 busybox that the small Linux systems start with.
+//! The static busybox that the small Linux systems start with: for the board, and for guests of this machine.
 
 use std::path::PathBuf;
 
@@ -10,17 +10,33 @@ use crate::apt::{PrivateApt, Series};
 
 const PACKAGE: &str = "busybox-static";
 
-/// Fetches the program, or finds it in the cache.
+/// Fetches the arm64 program, or finds it in the cache.
 ///
 /// # Errors
 /// The archive cannot be reached, or the package has not the expected file.
 pub fn busybox() -> Result<PathBuf> {
+    fetched(PACKAGE, "busybox", |_| PACKAGE.to_owned())
+}
+
+/// The same for this machine's architecture.
+///
+/// # Errors
+/// As [`busybox`].
+pub fn host_busybox() -> Result<PathBuf> {
+    fetched("busybox-host", "busybox-host", |apt| format!("{PACKAGE}:{}", apt.host()))
+}
+
+fn fetched(answer: &str, name: &str, package: impl Fn(&PrivateApt) -> String) -> Result<PathBuf> {
     let cache = Cache::open()?;
     let open = || PrivateApt::open(&cache.apt(), Series::Stable);
-    let version = cache.resolved(PACKAGE, || Ok(open()?.show(PACKAGE)?.version))?;
-    let root = cache.entry("busybox", &version, |content| {
+    let version = cache.resolved(answer, || {
+        let apt = open()?;
+        Ok(apt.show(&package(&apt))?.version)
+    })?;
+    let root = cache.entry(name, &version, |content| {
         let _done = fetching(PACKAGE);
-        open()?.unpack(&[PACKAGE.to_owned()], content)
+        let apt = open()?;
+        apt.unpack(&[package(&apt)], content)
     })?;
     let found = ["bin/busybox", "usr/bin/busybox"].map(|file| root.join(file));
     let program = found.iter().find(|file| file.is_file());

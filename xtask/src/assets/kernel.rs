@@ -77,6 +77,33 @@ pub fn headers(series: Series) -> Result<Headers> {
     with_release(series, headers_of)
 }
 
+/// The newer kernel for virtual machines of this machine's architecture; its modules are not needed.
+///
+/// # Errors
+/// As [`kernel`].
+pub fn guest_kernel() -> Result<Kernel> {
+    let cache = Cache::open()?;
+    let open = || PrivateApt::open(&cache.apt(), Series::Backports);
+    let release = cache.resolved("kernel-guest", || {
+        let apt = open()?;
+        let meta = apt.show(&format!("linux-image-cloud-{host}:{host}", host = apt.host()))?;
+        let release = meta.depends.iter().find_map(|name| name.strip_prefix("linux-image-"));
+        let release = release.ok_or_else(|| anyhow!("linux-image-cloud {} names no kernel", meta.version))?;
+        Ok(Release { release: release.to_owned(), version: meta.version.clone() })
+    })?;
+    let root = cache.entry("kernel-guest", &release.key(), |content| {
+        let package = format!("linux-image-{}", release.release);
+        let _done = fetching(&package);
+        let apt = open()?;
+        apt.unpack(&[format!("{package}:{}", apt.host())], content)
+    })?;
+    Ok(Kernel {
+        image: existing(root.join("boot").join(format!("vmlinuz-{}", release.release)))?,
+        modules: root.join("lib/modules").join(&release.release),
+        release: release.release,
+    })
+}
+
 /// Runs `get` on the remembered release, and once more on a fresh one when that fails: a security update makes the
 /// older packages vanish from the archive.
 fn with_release<T>(series: Series, get: fn(&Cache, Series, &Release) -> Result<T>) -> Result<T> {

@@ -14,8 +14,8 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::ValueEnum;
 
-pub use busybox::busybox;
-pub use kernel::{Headers, Kernel, headers, kernel};
+pub use busybox::{busybox, host_busybox};
+pub use kernel::{Headers, Kernel, guest_kernel, headers, kernel};
 pub use rust::{FIRMWARE_TARGET, LINUX_TARGET, Origin, RustAarch64, rust_aarch64, target_dir};
 
 use crate::apt::Series;

@@ -47,17 +47,25 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Busybox with all its names, and `init`.
+    /// The board's busybox with all its names, and `init`.
     ///
     /// # Errors
     /// Busybox cannot be fetched, or files cannot be written.
     pub fn new(init: &str) -> Result<Tree> {
+        Tree::with_busybox(init, &assets::busybox()?)
+    }
+
+    /// This busybox, and `init`.
+    ///
+    /// # Errors
+    /// Files cannot be written.
+    pub fn with_busybox(init: &str, busybox: &Path) -> Result<Tree> {
         let dir = tempfile::tempdir().context("Cannot create a folder for an initramfs")?;
         let tree = Tree { dir };
         for mount_point in ["proc", "sys", "dev", "run", "tmp", "etc", "root"] {
             fs::create_dir(tree.dir.path().join(mount_point))?;
         }
-        tree.program("bin/busybox", &assets::busybox()?)?;
+        tree.program("bin/busybox", busybox)?;
         symlink("busybox", tree.dir.path().join("bin/sh"))?;
         tree.text("init", init)?;
         Ok(tree)

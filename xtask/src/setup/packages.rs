@@ -53,6 +53,17 @@ const CROSS_GCC: Package =
     program("gcc-aarch64-linux-gnu", "aarch64-linux-gnu-gcc", "links and compiles for the board");
 const CROSS_LIBC: Package =
     file("libc6-dev-arm64-cross", "/usr/aarch64-linux-gnu/lib/libc.a", "static programs for the board");
+const QEMU_HOST: Package = if cfg!(target_arch = "aarch64") {
+    program("qemu-system-arm", "qemu-system-aarch64", "emulates a machine like this one")
+} else {
+    program("qemu-system-x86", "qemu-system-x86_64", "emulates a machine like this one")
+};
+const BINUTILS: Package = program("binutils", "strip", "makes programs small");
+const PODMAN: Package = program("podman", "podman", "runs the containers that deadline-monitor is tested on");
+const CRUN: Package = program("crun", "crun", "starts podman's containers");
+const RT_APP: Package = program("rt-app", "rt-app", "makes periodic loads for deadline-monitor's tests");
+const STRESS_NG: Package =
+    program("stress-ng", "stress-ng", "makes other loads for deadline-monitor's tests");
 const CPIO: Package = program("cpio", "cpio", "packs the board's initramfs");
 
 const PROMETHEUS: Package = program("prometheus", "promtool", "checks the daemons' metrics and scrapes them");
@@ -68,6 +79,8 @@ pub enum Need {
     Core,
     /// Everything on the emulated board.
     Board,
+    /// The virtual machine in which deadline-monitor is tested.
+    Guest,
 }
 
 impl Need {
@@ -75,7 +88,11 @@ impl Need {
     pub fn packages(self) -> &'static [Package] {
         match self {
             Need::Partitions => &[GCC, LIBC_DEV, DTC],
-            Need::Core => &[GCC, GXX, LIBC_DEV, DTC, VALGRIND, PKG_CONFIG, PROMETHEUS, VENV],
+            Need::Core => &[
+                GCC, GXX, LIBC_DEV, DTC, VALGRIND, PKG_CONFIG, PROMETHEUS, VENV, PODMAN, CRUN, RT_APP, STRESS_NG,
+                QEMU_HOST,
+            ],
+            Need::Guest => &[QEMU_HOST, CPIO, BINUTILS],
             Need::Board => &[QEMU, CROSS_GCC, CROSS_LIBC, DTC, CPIO, MAKE],
         }
     }

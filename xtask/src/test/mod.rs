@@ -3,6 +3,7 @@
 mod board;
 mod core;
 mod full_run;
+mod guest;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -70,6 +71,13 @@ const STAGES: &[Stage] = &[
         run: |recorder, _| check::run(recorder),
     },
     Stage { name: "core", ceiling: minutes(12), needs: &[Need::Core], depth: Depth::Quick, run: core::run },
+    Stage {
+        name: "guest",
+        ceiling: minutes(8),
+        needs: &[Need::Guest],
+        depth: Depth::Normal,
+        run: |recorder, _| guest::run(recorder),
+    },
     Stage {
         name: "board",
         ceiling: minutes(15),
@@ -192,7 +200,7 @@ mod tests {
     #[test]
     fn cheap_stages_come_first() {
         let names: Vec<_> = select(&[], Depth::Normal).unwrap().iter().map(|stage| stage.name).collect();
-        assert_eq!(names, ["check", "core", "board"]);
+        assert_eq!(names, ["check", "core", "guest", "board"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use nix::time::ClockId;
 
 use super::super::Result;
 use super::super::options::machine;
-use super::super::watch::{LinuxMonitor, monitor};
+use super::super::rounds::{LinuxMonitor, monitor};
 use super::load::{now, sleep_until};
 use super::{PERIOD, WORKS};
 use deadline_monitor::monitor::Options;

@@ -1,8 +1,8 @@
 //! `experiment`: two periodic tasks under each policy (source document, Figures 24 to 27).
 
 mod arms;
+mod figures;
 mod load;
-mod plot;
 pub(crate) mod table;
 
 pub(crate) use load::{LoadArgs, load};
@@ -16,8 +16,8 @@ use anstream::println;
 use clap::Args;
 use humantime::parse_duration;
 
-use super::Result;
 use super::doctor;
+use super::{Result, chart};
 use arms::{Arm, Kind, Place, Ran};
 
 /// What `experiment` takes.
@@ -29,9 +29,12 @@ pub(crate) struct ExperimentArgs {
     /// Use the simulator even if the kernel would do.
     #[arg(long)]
     simulated: bool,
-    /// Write the four plots (SVG) into this directory.
+    /// Write the four plots into this directory.
     #[arg(long, value_name = "DIR")]
     plots: Option<PathBuf>,
+    /// Write the plots as PNG instead of SVG.
+    #[arg(long, requires = "plots")]
+    png: bool,
 }
 
 /// Period of both tasks.
@@ -54,8 +57,9 @@ pub(crate) fn run(args: &ExperimentArgs) -> Result<ExitCode> {
         ran.push(arms::run(&arm, place, args.length)?);
     }
     println!("{}", table::of(&ran));
+    table::verdicts(&ran).iter().for_each(|verdict| println!("{verdict}"));
     if let Some(dir) = &args.plots {
-        write_plots(dir, &ran)?;
+        write_plots(dir, args.png, &ran)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -90,11 +94,11 @@ fn arms(place: Place) -> Vec<Arm> {
     INITIALS.into_iter().flat_map(with).chain(other).collect()
 }
 
-fn write_plots(dir: &Path, ran: &[Ran]) -> Result<()> {
+fn write_plots(dir: &Path, png: bool, ran: &[Ran]) -> Result<()> {
     fs::create_dir_all(dir).map_err(|error| format!("Cannot make {}: {error}", dir.display()))?;
-    for (name, svg) in plot::figures(ran) {
-        let path = dir.join(name);
-        fs::write(&path, svg).map_err(|error| format!("Cannot write {}: {error}", path.display()))?;
+    for (name, svg) in figures::figures(ran) {
+        let path = dir.join(name).with_extension(if png { "png" } else { "svg" });
+        chart::write(&path, &svg)?;
         println!("{}", path.display());
     }
     Ok(())

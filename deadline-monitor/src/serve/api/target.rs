@@ -23,6 +23,12 @@ pub enum TargetRef {
         #[schema(minimum = 1)]
         pid: u32,
     },
+    /// The threads of a QEMU process that run the processors of its machine.
+    Vcpus {
+        /// The process's id.
+        #[schema(minimum = 1)]
+        pid: u32,
+    },
     /// All threads of a control group and of those below it.
     Cgroup {
         /// Its directory below /sys/fs/cgroup.
@@ -40,11 +46,12 @@ impl TargetRef {
     /// An id of 0, or a path that is no control group's.
     pub(crate) fn target(&self) -> Result<Target, Failure> {
         match self {
-            TargetRef::Thread { tid: 0 } | TargetRef::Process { pid: 0 } => {
+            TargetRef::Thread { tid: 0 } | TargetRef::Process { pid: 0 } | TargetRef::Vcpus { pid: 0 } => {
                 Err(Failure::argument("Thread and process ids begin at 1"))
             }
             TargetRef::Thread { tid } => Ok(Target::Thread(Tid(*tid))),
             TargetRef::Process { pid } => Ok(Target::Process(*pid)),
+            TargetRef::Vcpus { pid } => Ok(Target::Vcpus(*pid)),
             TargetRef::Cgroup { path } => {
                 let plain = std::path::Path::new(path);
                 let below = plain.starts_with(CGROUPS)
@@ -61,7 +68,7 @@ impl TargetRef {
     pub(crate) fn leader(&self) -> Option<Tid> {
         match self {
             TargetRef::Thread { tid } => Some(Tid(*tid)),
-            TargetRef::Process { pid } => Some(Tid(*pid)),
+            TargetRef::Process { pid } | TargetRef::Vcpus { pid } => Some(Tid(*pid)),
             TargetRef::Cgroup { .. } => None,
         }
     }

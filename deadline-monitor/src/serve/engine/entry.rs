@@ -80,6 +80,7 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Entry<S, A, C> {
         let target: Target = stored.target.target()?;
         let sampled_at = clocks.now();
         let monitor = Monitor::new(target, resolved.options.clone(), handle(), handle(), clocks)?;
+        let monitor = if resolved.mode == Mode::Observe { monitor.observing() } else { monitor };
         Ok(Entry {
             id,
             stored,
@@ -164,6 +165,19 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Entry<S, A, C> {
         self.refusals += u64::from(refused.is_some());
         self.last_refusal = refused.as_ref().map(|error| api::chain(error));
         Ok(refused)
+    }
+
+    /// Gives the threads back, and what was kept for them.
+    pub(super) fn release(&mut self, shared: &RefCell<Shared<S, A>>) -> Vec<sched::Error> {
+        let observed: Vec<_> =
+            self.monitor.threads().map(|(tid, _)| tid).filter(|_| self.observes()).collect();
+        let refused = self.monitor.release();
+        let shared = &mut *shared.borrow_mut();
+        for tid in observed {
+            shared.accounting.forget(tid);
+            shared.ledger.remove(tid);
+        }
+        refused
     }
 
     /// What is monitored.

@@ -47,9 +47,11 @@ impl Meters {
             Some(Rule::Gone) => "gone",
             Some(Rule::NoBandwidth) => "no_bandwidth",
             Some(Rule::Quota) => "quota",
-            Some(Rule::Pinned) => "pinned",
-            Some(Rule::NotAllowed | Rule::Foreign | Rule::Own | Rule::KernelThread) => "not_allowed",
-            Some(Rule::Invalid) => "invalid",
+            Some(Rule::Pinned | Rule::Cpuset) => "pinned",
+            Some(Rule::NotAllowed | Rule::OtherUser(_) | Rule::Foreign | Rule::Own | Rule::KernelThread) => {
+                "not_allowed"
+            }
+            Some(Rule::Invalid | Rule::Params(_)) => "invalid",
             Some(Rule::Taken) => "taken",
             Some(Rule::Unrecorded | Rule::Unsupported | Rule::Unknown(_)) => "other",
         };

@@ -50,13 +50,22 @@ impl<S: DeadlineScheduler, A: Reader> Shared<S, A> {
 }
 
 /// One target's way to the kernel: only to the threads of its owner, and within the owner's quota.
-#[derive(Debug)]
 pub(super) struct Handle<S, A> {
     shared: Rc<RefCell<Shared<S, A>>>,
     target: u64,
     owner: Owner,
     /// The kernel is told nothing.
     observes: bool,
+}
+
+/// Not what it shares with all others.
+impl<S, A> std::fmt::Debug for Handle<S, A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle")
+            .field("target", &self.target)
+            .field("owner", &self.owner)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<S, A> Handle<S, A> {

@@ -6,8 +6,7 @@ use std::path::Path;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::sched::Tid;
-use crate::state::start_time;
+use crate::sched::{Tid, start_time};
 
 /// `PIDFD_THREAD`: the id is a thread's, which need not lead its process (Linux 6.9).
 const PIDFD_THREAD: PidfdFlags = PidfdFlags::from_bits_retain(libc::O_EXCL.cast_unsigned());

@@ -183,7 +183,7 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
     fn begin_anew(&mut self, id: u64, settings: &Settings, resolved: Resolved) -> Result<(), Failure> {
         let Some(mut old) = self.entries.remove(&id) else { return Err(missing(id)) };
         let stored = Stored { settings: settings.clone(), ..old.stored.clone() };
-        old.monitor.release();
+        old.release(&self.shared);
         let mut entry =
             Entry::new(id, stored, resolved, old.identity.take(), (&self.shared, self.clocks.clone()))?;
         self.load
@@ -226,7 +226,7 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
     pub(super) fn forget(&mut self, id: u64) -> Vec<crate::sched::Error> {
         self.due.retain(|(_, due)| *due != id);
         let Some(mut entry) = self.entries.remove(&id) else { return Vec::new() };
-        let refused = entry.monitor.release();
+        let refused = entry.release(&self.shared);
         let reserved_use = if entry.observes() { std::time::Duration::ZERO } else { entry.used_total() };
         self.load.ended(reserved_use, counts(&entry));
         // A line too many is found out at the next start: its thread has ended or is under no reservation.

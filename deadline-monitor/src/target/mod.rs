@@ -1,4 +1,13 @@
-//! What is monitored: one thread, a process with all its threads, or a control group with all its processes.
+//! What is monitored: one thread, a process with all its threads, a control group with all its processes, or the
+//! virtual CPUs of a machine. Containers, pods and libvirt domains are found by their names.
+
+pub mod container;
+mod error;
+pub mod pod;
+pub mod qmp;
+pub mod vm;
+
+pub use error::{Error, FindError};
 
 use std::fmt;
 use std::fs;
@@ -18,28 +27,14 @@ pub enum Target {
     Process(u32),
     /// All threads of a control group and the groups below it, such as a container's; its directory, of version 1 or 2.
     Cgroup(PathBuf),
+    /// The virtual CPUs of a QEMU process, by the names of its threads; its other threads stay as they are.
+    Vcpus(u32),
+    /// The virtual CPUs of the QEMU that answers on this QMP socket.
+    Qmp(PathBuf),
 }
 
 /// The lists of threads of a control group, of version 2 and of version 1.
 const THREAD_LISTS: [&str; 2] = ["cgroup.threads", "tasks"];
-
-/// Why the threads of a target are not known.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// It has ended, or never was.
-    #[error("There is no {0}")]
-    Gone(Target),
-    /// Its threads cannot be listed.
-    #[error("Cannot read {}", path.display())]
-    Read {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-}
 
 impl Target {
     /// Its threads now, below the procfs at `root`.
@@ -58,6 +53,16 @@ impl Target {
                 tids.dedup();
                 Ok(tids)
             }
+            Target::Vcpus(pid) => {
+                let mut tids = self.tasks(&root.join(pid.to_string()).join("task"))?;
+                tids.retain(|tid| vm::is_vcpu(root, *tid));
+                Ok(tids)
+            }
+            Target::Qmp(socket) => match qmp::vcpu_threads(socket) {
+                Ok(tids) => Ok(tids),
+                Err(qmp::Error::Unreachable { .. }) => Err(Error::Gone(self.clone())),
+                Err(source) => Err(Error::Qmp { socket: socket.clone(), source }),
+            },
         }
     }
 
@@ -71,7 +76,7 @@ impl Target {
             let below = entry.map_err(|source| self.failed(path, source))?.path();
             // A group that goes away meanwhile has no threads.
             match below.is_dir().then(|| self.members(&below, tids)) {
-                Some(Err(error @ Error::Read { .. })) => return Err(error),
+                Some(Err(error @ (Error::Read { .. } | Error::Qmp { .. }))) => return Err(error),
                 None | Some(Ok(()) | Err(Error::Gone(_))) => {}
             }
         }
@@ -89,7 +94,7 @@ impl Target {
     /// and two of its own. False where the file system counts otherwise.
     pub fn has(&self, root: &Path, threads: usize) -> bool {
         let links = match self {
-            Target::Thread(_) | Target::Cgroup(_) => None,
+            Target::Thread(_) | Target::Cgroup(_) | Target::Vcpus(_) | Target::Qmp(_) => None,
             Target::Process(pid) => fs::metadata(root.join(pid.to_string()).join("task")).ok(),
         };
         links
@@ -114,6 +119,8 @@ impl fmt::Display for Target {
             Target::Thread(tid) => write!(f, "thread {tid}"),
             Target::Process(pid) => write!(f, "process {pid}"),
             Target::Cgroup(path) => write!(f, "control group {}", path.display()),
+            Target::Vcpus(pid) => write!(f, "virtual machine of process {pid}"),
+            Target::Qmp(socket) => write!(f, "virtual machine at {}", socket.display()),
         }
     }
 }

@@ -27,8 +27,11 @@ pub mod budget;
 pub mod account;
 #[cfg(feature = "std")]
 pub mod actuator;
+#[cfg(feature = "serve")]
+pub mod admission;
 #[cfg(feature = "std")]
 pub mod cgroup;
+mod kind;
 #[cfg(feature = "std")]
 pub mod machine;
 #[cfg(feature = "std")]
@@ -37,9 +40,15 @@ pub mod monitor;
 pub mod recording;
 #[cfg(feature = "std")]
 pub mod sched;
+#[cfg(feature = "api")]
+pub mod serve;
 #[cfg(feature = "std")]
 pub mod simulate;
+#[cfg(feature = "state")]
+pub mod state;
 #[cfg(feature = "std")]
 pub mod target;
 #[cfg(feature = "std")]
 pub mod trace;
+
+pub use kind::ErrorKind;

@@ -6,6 +6,7 @@
 //! | [`command`] | a request line, or arguments | a command or a short refusal of the right class; what is accepted is read back the same |
 //! | [`image`] | a kernel file | a refusal, or places that fit and do not overlap |
 //! | [`device_tree`] | a blob | a refusal, or a tree of which partitions' trees can be made and adopted |
+//! | [`rest`] | a body of deadline-monitor's REST interface | a value that is read back, or a short refusal; settings that are checked without a fault |
 //! | [`smc`] | calls of CPUs and what CPUs do | memory and CPUs never belong to two, states follow the table |
 //! | [`state`] | operations | no sequence leaves the state table |
 
@@ -13,5 +14,6 @@ pub mod command;
 pub mod device_tree;
 pub mod frame;
 pub mod image;
+pub mod rest;
 pub mod smc;
 pub mod state;

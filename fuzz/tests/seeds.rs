@@ -4,11 +4,12 @@ use std::path::Path;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 6] = [
+const TARGETS: [(&str, Target); 7] = [
     ("frame", vman_fuzz::frame::run),
     ("command", vman_fuzz::command::run),
     ("image", vman_fuzz::image::run),
     ("device_tree", vman_fuzz::device_tree::run),
+    ("rest", vman_fuzz::rest::run),
     ("smc", vman_fuzz::smc::run),
     ("state", vman_fuzz::state::run),
 ];

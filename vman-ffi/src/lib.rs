@@ -17,6 +17,8 @@
 //! | [`agent`] | trained slice agents (feature `agent`) |
 //! | [`arbiter`] | grants claims, never beyond the total (feature `agent`) |
 //! | [`event`] | a stream of events behind a descriptor for poll(2) |
+//! | `policy` | the budget algorithm: samples in, budgets out (feature `monitor`) |
+//! | `reservation` | a thread under SCHED_DEADLINE: attach, set, read, release (feature `monitor`) |
 //!
 //! Conventions: a function is `vman_<noun>_<verb>(handle, inputs..., outputs..., error)` and gives a `vman_status`.
 //! Outputs are written on success only, `*error` on failure only. Handles are opaque; `_free` takes one back, NULL is
@@ -41,7 +43,11 @@ pub mod event;
 pub mod image;
 pub mod partition;
 pub mod plan;
+#[cfg(feature = "monitor")]
+pub mod policy;
 pub mod query;
+#[cfg(feature = "monitor")]
+pub mod reservation;
 pub mod state;
 pub mod status;
 pub mod version;

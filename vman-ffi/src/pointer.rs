@@ -18,6 +18,16 @@ pub(crate) unsafe fn borrow<'a, T>(handle: *const T, name: &str) -> Result<&'a T
     unsafe { handle.as_ref() }.ok_or_else(|| missing(name))
 }
 
+/// A handle that the call changes.
+///
+/// # Safety
+/// `handle` is NULL, or valid for `'a` and used by nobody else meanwhile.
+#[cfg(feature = "monitor")]
+pub(crate) unsafe fn borrow_mut<'a, T>(handle: *mut T, name: &str) -> Result<&'a mut T, Failure> {
+    // SAFETY: promised by the caller.
+    unsafe { handle.as_mut() }.ok_or_else(|| missing(name))
+}
+
 /// A place for an output.
 ///
 /// # Safety

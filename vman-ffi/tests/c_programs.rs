@@ -280,6 +280,44 @@ fn example_of_events_prints_what_happens() {
     assert_eq!(lines[6], "7 partition 1 destroyed");
 }
 
+/// The right to give reservations: tests of the whole machine take turns.
+fn turn() -> std::fs::File {
+    let path = std::env::temp_dir().join("deadline-monitor-tests.lock");
+    let file = std::fs::File::options().create(true).append(true).open(path).unwrap();
+    file.lock().unwrap();
+    file
+}
+
+#[test]
+fn policies_and_reservations_work_from_c() {
+    let scratch = scratch();
+    if can_compile("policies and reservations") {
+        let program = program("tests/monitor.c", scratch.path());
+        let _turn = turn();
+        print!("{}", run(&program, &[]));
+    }
+}
+
+#[test]
+fn example_of_a_budget_follows_a_thread_and_lets_it_go() {
+    let scratch = scratch();
+    if !can_compile("budget") {
+        return;
+    }
+    let program = program("examples/budget.c", scratch.path());
+    let _turn = turn();
+    let mut busy = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+    let output = std::process::Command::new(program).arg(busy.id().to_string()).arg("20").output().unwrap();
+    busy.kill().unwrap();
+    busy.wait().unwrap();
+    let text = text(&output);
+    if text.contains("Not allowed") || text.contains("has no SCHED_DEADLINE") || text.contains("pinned") {
+        return println!("SKIPPED: reservations from C: {text}");
+    }
+    assert!(output.status.success() && text.lines().count() == 20, "{text}");
+    assert!(text.lines().last().unwrap().contains("budget 80000 us"), "{text}");
+}
+
 #[test]
 fn shared_library_exports_the_header_and_nothing_else() {
     let name = "exports";

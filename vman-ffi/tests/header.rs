@@ -17,7 +17,7 @@ fn generated() -> String {
 }
 
 /// Every module with something exported.
-const MODULES: [&str; 15] = [
+const MODULES: [&str; 17] = [
     "version",
     "status",
     "error",
@@ -33,6 +33,8 @@ const MODULES: [&str; 15] = [
     "plan",
     "agent",
     "arbiter",
+    "policy",
+    "reservation",
 ];
 
 fn committed() -> PathBuf {

@@ -9,16 +9,20 @@ use std::time::{Duration, Instant};
 use anstream::eprintln;
 use clap::Args;
 use deadline_monitor::recording::Header;
+use deadline_monitor::serve::api::{self, NewTarget, TargetRef};
+use deadline_monitor::target::Target;
 use humantime::parse_duration;
+use hyper::Method;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
+use super::client::Client;
 use super::lines::{Lines, Recorder, Refusals};
 use super::live::Live;
 use super::options::PolicyArgs;
 use super::prepare::{MeansArgs, Mode, parts};
 use super::rounds::{Rounds, Sink};
 use super::targets::{Named, TargetArgs};
-use super::{Result, signals};
+use super::{Result, show, signals};
 
 /// What `attach` takes.
 #[derive(Debug, Args)]
@@ -29,6 +33,9 @@ pub(crate) struct AttachArgs {
     policy: PolicyArgs,
     #[command(flatten)]
     means: MeansArgs,
+    /// Let the daemon at this socket do it, and return at once.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["verbose", "view", "record"])]
+    socket: Option<PathBuf>,
     /// Find budgets, but set none.
     #[arg(long)]
     dry_run: bool,
@@ -81,6 +88,9 @@ struct Job<'a> {
 
 /// Sets budgets until all targets have ended, or until it is told to stop; then they are scheduled as before.
 pub(crate) fn attach(args: &AttachArgs) -> Result<ExitCode> {
+    if let Some(socket) = &args.socket {
+        return by_daemon(args, &Client::new(socket));
+    }
     let mode = if args.dry_run { Mode::Observe } else { Mode::Control };
     monitor(Job {
         targets: &args.targets,
@@ -151,6 +161,34 @@ fn monitor(job: Job<'_>) -> Result<ExitCode> {
     drop(rounds);
     left.iter().for_each(|text| eprintln!("deadline-monitor: Not restored: {text}"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells the daemon, and prints what it makes of it.
+fn by_daemon(args: &AttachArgs, client: &Client) -> Result<ExitCode> {
+    let mut settings = args.policy.settings()?;
+    settings.mode = args.dry_run.then_some(api::Mode::Observe);
+    for named in args.targets.find_some()? {
+        let (target, settings) = (reference(&named)?, settings.clone());
+        let name = Some(named.name).filter(|name| *name != named.target.to_string());
+        let name = name.map(|name| name.chars().take(64).collect());
+        let new = NewTarget { target, name, settings, reservation: None };
+        show::print(&client.send(Method::POST, "/v1/targets", &new)?);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How the daemon is told; a container or a pod is its control group.
+fn reference(named: &Named) -> Result<TargetRef> {
+    Ok(match &named.target {
+        Target::Thread(tid) => TargetRef::Thread { tid: tid.0 },
+        Target::Process(pid) => TargetRef::Process { pid: *pid },
+        Target::Vcpus(pid) => TargetRef::Vcpus { pid: *pid },
+        Target::Cgroup(path) => {
+            let path = path.to_str().ok_or("A path that is not UTF-8")?;
+            TargetRef::Cgroup { path: path.to_owned() }
+        }
+        target => return Err(format!("The daemon cannot be told of {target}; attach its process").into()),
+    })
 }
 
 fn names(targets: &[Named]) -> String {

@@ -2,8 +2,10 @@
 
 mod attach;
 mod chart;
+mod client;
 mod doctor;
 mod experiment;
+mod generate;
 mod guard;
 mod lines;
 mod list;
@@ -15,6 +17,9 @@ mod release;
 mod replay;
 mod rounds;
 mod run;
+mod serve;
+mod set;
+mod show;
 mod signals;
 mod simulate;
 mod targets;
@@ -49,9 +54,15 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Draw a recording as SVG or PNG: budgets and use over time.
     Plot(plot::PlotArgs),
-    /// List the threads of this machine that have a reservation.
-    List,
-    /// End reservations that no monitor looks after, for instance because it was killed.
+    /// List the daemon's targets, if one runs, and the threads of this machine that have a reservation.
+    List(list::ListArgs),
+    /// Run the daemon: targets of many users behind a REST interface.
+    Serve(serve::ServeArgs),
+    /// Show a target of the daemon.
+    Show(show::ShowArgs),
+    /// Change how a target of the daemon is monitored.
+    Set(set::SetArgs),
+    /// Release a target of the daemon, or end reservations that no monitor looks after.
     Release(release::ReleaseArgs),
     /// Run the policies against a model of the kernel.
     Simulate(simulate::SimulateArgs),
@@ -59,6 +70,10 @@ enum Command {
     Experiment(experiment::ExperimentArgs),
     /// Check rights, limits, kernel and lost bandwidth, and say what to do.
     Doctor(doctor::DoctorArgs),
+    /// Print a completion script for a shell.
+    Completions(generate::CompletionsArgs),
+    /// Write the manual pages.
+    Man(generate::ManArgs),
     /// Gives threads back when the monitor that holds the other end of standard input is gone.
     #[command(hide = true)]
     Guard,
@@ -78,11 +93,16 @@ impl Cli {
             Command::Replay(args) => replay::run(&args),
             Command::Plot(args) => plot::run(&args),
             Command::Guard => guard::run(),
-            Command::List => list::run(),
+            Command::List(args) => list::run(&args),
+            Command::Serve(args) => serve::run(&args),
+            Command::Show(args) => show::run(&args),
+            Command::Set(args) => set::run(&args),
             Command::Release(args) => release::run(&args),
             Command::Simulate(args) => simulate::run(&args),
             Command::Experiment(args) => experiment::run(&args),
             Command::Doctor(args) => doctor::run(&args),
+            Command::Completions(args) => generate::completions(&args),
+            Command::Man(args) => generate::man(&args),
             Command::Load(args) => experiment::load(&args),
         }
     }

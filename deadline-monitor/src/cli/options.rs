@@ -7,9 +7,11 @@ use clap::Args;
 use deadline_monitor::budget::{PolicyConfig, PolicyKind, Ratio, ReservationParams};
 use deadline_monitor::machine::{Machine, online_cpus};
 use deadline_monitor::monitor::Options;
+use deadline_monitor::serve::api::Settings;
 use humantime::parse_duration;
 
 use super::Result;
+use super::set::{nanos, policy_name};
 
 /// How budgets are found.
 #[derive(Debug, Args)]
@@ -73,6 +75,20 @@ impl PolicyArgs {
             return Err(format!("A sampling time of {sampling:?} is below the period of {period:?}").into());
         }
         Ok(sampling)
+    }
+
+    /// The same for the daemon.
+    pub(crate) fn settings(&self) -> Result<Settings> {
+        Ok(Settings {
+            policy: Some(policy_name(self.policy)?),
+            period_ns: Some(nanos(self.period)),
+            initial_ns: self.initial.map(nanos),
+            sampling_ns: self.sampling.map(nanos),
+            window: self.window.map(u32::try_from).transpose()?,
+            overhead_percent: self.overhead.map(f64::from),
+            cap_percent: self.cap.map(f64::from),
+            ..Settings::default()
+        })
     }
 
     /// What a monitor of this machine's threads needs.

@@ -1,5 +1,6 @@
 //! The loop around the algorithm: sample each thread, let its policy decide, tell the kernel.
 
+mod control;
 mod group;
 mod pool;
 mod report;
@@ -8,6 +9,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+pub use control::ReconfigureError;
 pub use group::{GroupError, GroupMonitor, GroupReport};
 pub use pool::{Member, Pool};
 pub use report::{Outcome, TaskReport, Tick};
@@ -226,12 +228,14 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
         if self.tasks.contains_key(&tid) || self.rejected.contains(&tid) {
             return Ok(());
         }
-        let policy = self.options.config.build(self.options.initial)?;
         let (initial, reclaim) = (self.options.initial, self.options.config.reclaims());
         let Ok(time) = self.accounting.cpu_time(tid) else {
             self.stale = true;
             return Ok(());
         };
+        let given = self.scheduler.reservation(tid).filter(|given| given.period() == initial.period());
+        let initial = given.unwrap_or(initial);
+        let policy = self.options.config.build(initial)?;
         let before = self.scheduler.attributes(tid);
         let reserved = before.and_then(|before| {
             let set = !self.observing;
@@ -341,6 +345,10 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
             task.policy.granted(budget);
         }
         let Step { tid, executed, saturated, sample, asked, .. } = *step;
+        if tick.refused.last().is_some_and(|error| error.tid == tid && error.rule == Rule::Gone) {
+            self.stale = true;
+            return self.forget(tid);
+        }
         tick.tasks.push(TaskReport { tid, executed, wanted: asked, budget, saturated, outcome, sample });
     }
 }

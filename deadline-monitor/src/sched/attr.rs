@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::budget::ReservationParams;
+use crate::budget::{KernelLimits, ReservationParams};
 
 /// How a thread is scheduled, laid out as the kernel wants it (`include/uapi/linux/sched/types.h`, version 0).
 #[repr(C)]
@@ -113,6 +113,16 @@ impl SchedAttr {
     /// Whether it is a reservation.
     pub fn is_deadline(&self) -> bool {
         self.policy == Self::DEADLINE
+    }
+
+    /// Its reservation, if it has one that this kernel accepts.
+    pub fn params(&self) -> Option<ReservationParams> {
+        let [runtime, deadline, period] =
+            [self.runtime_ns, self.deadline_ns, self.period_ns].map(Duration::from_nanos);
+        let limits = KernelLimits { period_min: period, period_max: period, ..KernelLimits::default() };
+        let params =
+            self.is_deadline().then(|| ReservationParams::within(runtime, deadline, period, &limits));
+        params?.ok()
     }
 
     /// The same, as it can be set again after it was read.

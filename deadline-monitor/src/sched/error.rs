@@ -43,6 +43,16 @@ pub enum Rule {
     Invalid,
     /// EINVAL and the thread is a thread of the kernel, or is not to be reserved for another reason.
     KernelThread,
+    /// The thread belongs to this program.
+    Own,
+    /// The thread does not belong to the user who wants it monitored.
+    Foreign,
+    /// The thread is part of another target already.
+    Taken,
+    /// The user's threads would have more together than one user may.
+    Quota,
+    /// How the thread is scheduled could not be written to the state file, so it was left alone.
+    Unrecorded,
     /// ENOSYS: the kernel knows no reservations.
     Unsupported,
     /// Another refusal, kept as it came.
@@ -110,7 +120,7 @@ impl Error {
 
     /// Whether the same call may succeed later: bandwidth comes back when others end.
     pub fn is_temporary(&self) -> bool {
-        self.rule == Rule::NoBandwidth
+        matches!(self.rule, Rule::NoBandwidth | Rule::Quota)
     }
 }
 
@@ -142,6 +152,14 @@ impl fmt::Display for Rule {
             Rule::Params(broken) => return broken.fmt(f),
             Rule::Invalid => "The kernel does not accept these parameters or flags",
             Rule::KernelThread => "A thread of the kernel gets no reservation",
+            Rule::Own => "A thread of this program gets no reservation from it",
+            Rule::Foreign => "Not allowed: it belongs to another user",
+            Rule::Taken => "Another target has this thread already; a thread has one budget",
+            Rule::Quota => "Quota used up: the threads of one user may have no more bandwidth together",
+            Rule::Unrecorded => {
+                "How it is scheduled now cannot be written to the state file; it is left alone, so that it can always be \
+                 restored"
+            }
             Rule::Unsupported => "This kernel has no SCHED_DEADLINE",
             Rule::Unknown(_) => "The kernel refuses",
         };

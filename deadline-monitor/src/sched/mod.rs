@@ -36,6 +36,11 @@ pub trait DeadlineScheduler {
     /// The thread is gone or cannot be read.
     fn attributes(&mut self, tid: Tid) -> Result<SchedAttr, Error>;
 
+    /// The reservation that the thread has already and that its monitor shall go on with; usually none.
+    fn reservation(&mut self, _tid: Tid) -> Option<ReservationParams> {
+        None
+    }
+
     /// Gives the thread a reservation, or changes it; on an error the old one stays. `reclaim` lends it bandwidth that
     /// others leave unused (GRUB).
     ///

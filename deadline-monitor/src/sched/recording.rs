@@ -25,28 +25,40 @@ pub struct RecordingScheduler {
     pub capacity: Bandwidth,
     /// What was asked, in order.
     pub calls: Vec<Call>,
-    reserved: BTreeMap<Tid, Bandwidth>,
+    /// Nice value that threads without a reservation have.
+    pub nice: i32,
+    /// What threads were given back as, in order.
+    pub restored: Vec<SchedAttr>,
+    reserved: BTreeMap<Tid, ReservationParams>,
 }
 
 impl RecordingScheduler {
     /// Admits up to `capacity`.
     pub fn new(capacity: Bandwidth) -> RecordingScheduler {
-        RecordingScheduler { capacity, calls: Vec::new(), reserved: BTreeMap::new() }
+        RecordingScheduler {
+            capacity,
+            calls: Vec::new(),
+            nice: 0,
+            restored: Vec::new(),
+            reserved: BTreeMap::new(),
+        }
     }
 
     /// The sum of all reservations.
     pub fn total(&self) -> Bandwidth {
-        self.reserved.values().fold(Bandwidth::default(), |sum, part| sum.saturating_add(*part))
+        let parts = self.reserved.values().map(ReservationParams::bandwidth);
+        parts.fold(Bandwidth::default(), Bandwidth::saturating_add)
     }
 }
 
 impl DeadlineScheduler for RecordingScheduler {
-    fn attributes(&mut self, _tid: Tid) -> Result<SchedAttr, Error> {
-        Ok(SchedAttr::other(0))
+    fn attributes(&mut self, tid: Tid) -> Result<SchedAttr, Error> {
+        let reserved = self.reserved.get(&tid).map(|params| SchedAttr::deadline(params, false));
+        Ok(reserved.unwrap_or(SchedAttr::other(self.nice)))
     }
 
     fn reserve(&mut self, tid: Tid, params: &ReservationParams, reclaim: bool) -> Result<(), Error> {
-        let own = self.reserved.get(&tid).copied().unwrap_or_default();
+        let own = self.reserved.get(&tid).map(ReservationParams::bandwidth).unwrap_or_default();
         let total = self.total().saturating_sub(own).saturating_add(params.bandwidth());
         if total > self.capacity && params.bandwidth() > own {
             self.calls.push(Call::Refuse(tid, *params));
@@ -55,12 +67,13 @@ impl DeadlineScheduler for RecordingScheduler {
             return Err(Error::explain(tid, &SchedAttr::deadline(params, reclaim), source, facts));
         }
         self.calls.push(Call::Reserve(tid, *params));
-        self.reserved.insert(tid, params.bandwidth());
+        self.reserved.insert(tid, *params);
         Ok(())
     }
 
-    fn release(&mut self, tid: Tid, _before: &SchedAttr) -> Result<(), Error> {
+    fn release(&mut self, tid: Tid, before: &SchedAttr) -> Result<(), Error> {
         self.calls.push(Call::Release(tid));
+        self.restored.push(*before);
         self.reserved.remove(&tid);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! CPU reservations on this machine's kernel: what it allows, one program, and the source document's experiment.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -12,6 +13,8 @@ use crate::{process, workspace};
 
 /// How long each of the experiment's seven runs takes; all of them stay below a minute.
 const LENGTH: &str = "7s";
+/// How long the recording is.
+const RECORDED: &str = "3s";
 /// Far above what the experiment takes.
 const LIMIT: Duration = Duration::from_secs(180);
 /// The exit code of the program that is run under reservations, to be seen again.
@@ -31,6 +34,7 @@ pub(super) fn run() -> Result<()> {
     } else {
         transcript.note("No program is run under reservations: this machine does not allow them (see above)");
     }
+    recording(&mut transcript)?;
     experiment(&mut transcript)?;
     transcript.finish();
     Ok(())
@@ -67,6 +71,39 @@ fn one_program(transcript: &mut Transcript) -> Result<()> {
             _ => bail!("The program's exit code {CODE} did not come through: {}", output.status),
         }
         Ok(())
+    })
+}
+
+/// What a program uses, kept in a file, and what each policy would have made of it.
+fn recording(transcript: &mut Transcript) -> Result<()> {
+    transcript.chapter("A recording, and what each policy makes of it");
+    transcript.stateless_step("record", |transcript| {
+        let folder = workspace::target_dir().join("reservations");
+        fs::create_dir_all(&folder).with_context(|| format!("Cannot create {}", folder.display()))?;
+        let file = folder.join("record.jsonl");
+        let script = "while :; do i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done; sleep 0.08; done";
+        let mut load = Command::new("sh").args(["-c", script]).spawn().context("Cannot run sh")?;
+        let pid = load.id().to_string();
+        transcript.command("deadline-monitor record --length 3s --pid PID --out record.jsonl");
+        let recorded = Command::new(program())
+            .args(["record", "--length", RECORDED, "--pid", &pid, "--out"])
+            .arg(&file)
+            .output();
+        load.kill()?;
+        load.wait()?;
+        let recorded = recorded.context("Cannot run deadline-monitor")?;
+        if !recorded.status.success() {
+            bail!("It did not record: {}", String::from_utf8_lossy(&recorded.stderr));
+        }
+        transcript.command("deadline-monitor replay record.jsonl");
+        process::each_line_within(Command::new(program()).arg("replay").arg(&file), LIMIT, |line| {
+            transcript.output(line)
+        })?;
+        let picture = folder.join("record.svg");
+        transcript.command("deadline-monitor plot record.jsonl --policy seed --out record.svg");
+        let mut plot = Command::new(program());
+        plot.arg("plot").arg(&file).args(["--policy", "seed", "--out"]).arg(&picture);
+        process::each_line_within(&mut plot, LIMIT, |line| transcript.output(line))
     })
 }
 

@@ -109,6 +109,7 @@ const PYTHON_LIBVIRT: Package =
 const PYTEST: Package = file("python3-pytest", "/usr/lib/python3/dist-packages/pytest", "runs the tests");
 const LIBVIRTD: Package =
     program("libvirt-daemon", "libvirtd", "libvirt's own test driver, which ours is compared with");
+const PROMETHEUS: Package = program("prometheus", "promtool", "checks the daemons' metrics and scrapes them");
 
 /// What installs packages: a group of jobs with the same needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -134,9 +135,10 @@ impl Need {
     pub fn packages(self) -> &'static [Package] {
         match self {
             Need::Partitions => &[GCC, LIBC_DEV, DTC],
-            Need::Core => {
-                &[GCC, GXX, LIBC_DEV, DTC, VALGRIND, PKG_CONFIG, PODMAN, CRUN, RT_APP, STRESS_NG, QEMU_HOST]
-            }
+            Need::Core => &[
+                GCC, GXX, LIBC_DEV, DTC, VALGRIND, PKG_CONFIG, PROMETHEUS, PYTHON_VENV, PODMAN, CRUN, RT_APP, STRESS_NG,
+                QEMU_HOST,
+            ],
             Need::Python => &[GCC, LIBC_DEV, PYTHON, PYTHON_VENV],
             Need::Guest => &[QEMU_HOST, CPIO, BINUTILS],
             Need::Board => &[QEMU, CROSS_GCC, CROSS_LIBC, DTC, CPIO, MAKE],

@@ -57,6 +57,7 @@ pub(crate) fn run(args: &ExperimentArgs) -> Result<ExitCode> {
         ran.push(arms::run(&arm, place, args.length)?);
     }
     println!("{}", table::of(&ran));
+    table::verdicts(&ran).iter().for_each(|verdict| println!("{verdict}"));
     if let Some(dir) = &args.plots {
         write_plots(dir, args.png, &ran)?;
     }

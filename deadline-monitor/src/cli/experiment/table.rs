@@ -1,11 +1,12 @@
 //! The figures as a table.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 use deadline_monitor::trace::Summary;
 
-use super::arms::Ran;
+use super::arms::{Kind, Ran};
 use super::{PERIOD, WORKS};
 
 /// What each row ends with.
@@ -24,6 +25,26 @@ pub(crate) fn figures(summary: &Summary) -> [String; 8] {
         summary.over_allocation.map_or_else(|| "-".to_owned(), |percent| format!("{percent} %")),
         summary.changes.to_string(),
     ]
+}
+
+/// How one policy does against another: late jobs and over-allocation.
+pub(crate) fn against(ours: &Summary, theirs: &Summary) -> String {
+    let word = |ours: i64, theirs: i64| match ours.cmp(&theirs) {
+        Ordering::Less => "better",
+        Ordering::Equal => "the same",
+        Ordering::Greater => "WORSE",
+    };
+    let late = |summary: &Summary| i64::try_from(summary.late).unwrap_or(i64::MAX);
+    let over = |summary: &Summary| summary.over_allocation.unwrap_or_default();
+    format!(
+        "late jobs {} and {} ({}), over-allocated {} and {} % ({})",
+        ours.late,
+        theirs.late,
+        word(late(ours), late(theirs)),
+        over(ours),
+        over(theirs),
+        word(over(ours), over(theirs))
+    )
 }
 
 fn ms(time: Duration) -> String {
@@ -53,6 +74,21 @@ pub(super) fn of(ran: &[Ran]) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+/// The default policy against the source document's, for each first budget and task.
+pub(super) fn verdicts(ran: &[Ran]) -> Vec<String> {
+    let of = |kind| ran.iter().filter(move |one| one.arm.kind == kind);
+    let mut verdicts = Vec::new();
+    for (ours, seed) in of(Kind::Default).zip(of(Kind::Seed)) {
+        for ((ours_trace, seed_trace), work) in ours.traces.iter().zip(&seed.traces).zip(WORKS) {
+            let figures = against(&ours_trace.summary(), &seed_trace.summary());
+            let (initial, work) = (ours.arm.initial.as_millis(), work.as_millis());
+            verdicts
+                .push(format!("first budget {initial} ms, {work} ms task: default against seed: {figures}"));
+        }
+    }
+    verdicts
 }
 
 /// The monitor's part of one CPU, for both tasks together.

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use slice_agent::env::{CpuDrift, CpuLaw, EnvConfig, PreemptionRule, Resource, SliceSpec, TrafficModel};
+use slice_agent::env::{
+    CpuDrift, CpuLaw, EnvConfig, PreemptionRule, Resource, SliceEnv, SliceSpec, TrafficModel,
+};
 use slice_agent::learn::replay::Sampling;
 use slice_agent::learn::{Method, Settings};
 use slice_agent::traffic::{SliceClass, TraceColumns, TrafficSpec, TrafficTrace};
@@ -225,7 +227,8 @@ impl RunConfig {
         let is_rate = self.beta_rate.is_none_or(|rate| rate.is_finite() && rate >= 0.0);
         rule(is_rate, "beta_rate must be at least 0")?;
         rule(!self.methods.is_empty(), "methods must name at least one")?;
-        self.env.build()?.check()?;
+        // As an environment: its configuration alone does not know whether its traffic can exist.
+        SliceEnv::new(self.env.build()?, 0)?;
         self.methods().map(drop)
     }
 
@@ -368,7 +371,7 @@ mod tests {
             ("exploration", "0.9"),
             ("env.rule", "work-conserving"),
             ("env.slices.1.share", "20"),
-            ("env.slices.2.mean_mbps", "12.5"),
+            ("env.slices.2.mean_mbps", "15.5"),
         ] {
             draft.set(path, value).unwrap();
         }

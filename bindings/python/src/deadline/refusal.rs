@@ -25,13 +25,15 @@ pub(super) fn monitor(py: Python<'_>, error: &monitor::Error) -> PyErr {
 }
 
 /// The kind of a refusal of the kernel.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum may grow, and what it gains is unknown here")]
 fn kind_of_rule(rule: Rule) -> ErrorKind {
     match rule {
         Rule::Gone => ErrorKind::NotFound,
-        Rule::NoBandwidth => ErrorKind::NoResources,
-        Rule::Pinned => ErrorKind::InvalidState,
-        Rule::NotAllowed => ErrorKind::PermissionDenied,
-        Rule::Invalid | Rule::KernelThread => ErrorKind::InvalidArgument,
+        Rule::NoBandwidth | Rule::Quota => ErrorKind::NoResources,
+        Rule::Pinned | Rule::Cpuset => ErrorKind::InvalidState,
+        Rule::Taken => ErrorKind::AlreadyExists,
+        Rule::NotAllowed | Rule::OtherUser(_) | Rule::Foreign => ErrorKind::PermissionDenied,
+        Rule::Invalid | Rule::KernelThread | Rule::Params(_) | Rule::Own => ErrorKind::InvalidArgument,
         Rule::Unsupported => ErrorKind::Unsupported,
         Rule::Unknown(errno) => ErrorKind::from_errno(errno),
         _ => ErrorKind::Internal,
@@ -46,9 +48,11 @@ fn kind_of_monitor(error: &monitor::Error) -> ErrorKind {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum may grow, and what it gains is unknown here")]
 fn kind_of_target(error: &target::Error) -> ErrorKind {
     match error {
-        target::Error::Gone(_) => ErrorKind::NotFound,
+        target::Error::Gone(_) | target::Error::Unknown { .. } => ErrorKind::NotFound,
+        target::Error::Ambiguous { .. } => ErrorKind::InvalidArgument,
         target::Error::Read { source, .. } => {
             source.raw_os_error().map_or(ErrorKind::Internal, ErrorKind::from_errno)
         }

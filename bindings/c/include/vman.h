@@ -84,6 +84,31 @@
 #define VMAN_DEMAND_UNKNOWN UINT64_MAX
 
 /**
+ * In `flags` of vman_sample: `throttled_ns` is known.
+ */
+#define VMAN_SAMPLE_THROTTLED 1
+
+/**
+ * In `flags` of vman_decision: the budget differs from the one before.
+ */
+#define VMAN_DECISION_CHANGED 1
+
+/**
+ * In `flags` of vman_decision: the task wanted more than it had.
+ */
+#define VMAN_DECISION_SATURATED 2
+
+/**
+ * In `flags` of vman_reservation_attach: the thread may use bandwidth that others leave unused (GRUB).
+ */
+#define VMAN_RESERVATION_RECLAIM 1
+
+/**
+ * In `flags` of vman_usage: `waited_ns` is known.
+ */
+#define VMAN_USAGE_WAITED 1
+
+/**
  * What a call answers: the kind of error, the same as the class of a JSON reply. Numbers are never used again for
  * something else; newer libraries may answer numbers that are not listed here.
  */
@@ -295,6 +320,32 @@ typedef enum vman_shutdown_mode {
 } vman_shutdown_mode;
 
 /**
+ * How budgets are found.
+ */
+typedef enum vman_policy_kind {
+  /**
+   * Figure 23 of the source document.
+   */
+  VMAN_POLICY_KIND_SEED = 1,
+  /**
+   * The default: throttling is the sign that a budget is too small.
+   */
+  VMAN_POLICY_KIND_SATURATION = 2,
+  /**
+   * A percentile of the recent demand.
+   */
+  VMAN_POLICY_KIND_PERCENTILE = 3,
+  /**
+   * A controller.
+   */
+  VMAN_POLICY_KIND_PI = 4,
+  /**
+   * The first budget for ever.
+   */
+  VMAN_POLICY_KIND_STATIC = 5,
+} vman_policy_kind;
+
+/**
  * A trained agent of one slice. It does not change; any thread may use it. Deciding allocates nothing.
  */
 typedef struct vman_agent vman_agent;
@@ -333,6 +384,16 @@ typedef struct vman_events vman_events;
  * The partitions at one moment, by rising number. It does not change and may be read by several threads.
  */
 typedef struct vman_partitions vman_partitions;
+
+/**
+ * A policy with its memory. One thread at a time may use it.
+ */
+typedef struct vman_policy vman_policy;
+
+/**
+ * A thread that has a reservation through this library. One thread at a time may use it.
+ */
+typedef struct vman_reservation vman_reservation;
 
 /**
  * A partition's counters at one moment, by name. It does not change and may be read by several threads.
@@ -813,6 +874,130 @@ typedef struct vman_claim {
    */
   uint64_t demand;
 } vman_claim;
+
+/**
+ * Everything that a policy can be told; vman_policy_config_init fills it with what each policy is known to work with.
+ */
+typedef struct vman_policy_config {
+  /**
+   * sizeof(vman_policy_config).
+   */
+  uint32_t size;
+  /**
+   * A vman_policy_kind.
+   */
+  int32_t kind;
+  /**
+   * P: the period of the reservation, in nanoseconds.
+   */
+  uint64_t period_ns;
+  /**
+   * Q at first, in nanoseconds.
+   */
+  uint64_t initial_ns;
+  /**
+   * Least budget in nanoseconds.
+   */
+  uint64_t floor_ns;
+  /**
+   * N: how many samples are remembered.
+   */
+  uint32_t window;
+  /**
+   * ovh: what a budget has above the demand, in millionths.
+   */
+  uint32_t overhead_ppm;
+  /**
+   * Smaller changes of a budget are not made, in millionths of it.
+   */
+  uint32_t dead_band_ppm;
+  /**
+   * Which percentile, for VMAN_POLICY_KIND_PERCENTILE, in millionths.
+   */
+  uint32_t percentile_ppm;
+  /**
+   * Largest budget in millionths of the period.
+   */
+  uint32_t cap_ppm;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} vman_policy_config;
+
+/**
+ * What was measured since the sample before.
+ */
+typedef struct vman_sample {
+  /**
+   * sizeof(vman_sample).
+   */
+  uint32_t size;
+  /**
+   * VMAN_SAMPLE_THROTTLED or 0.
+   */
+  uint32_t flags;
+  /**
+   * CPU time used, in nanoseconds.
+   */
+  uint64_t executed_ns;
+  /**
+   * Time spent runnable without running, in nanoseconds.
+   */
+  uint64_t throttled_ns;
+  /**
+   * Time since the sample before, in nanoseconds.
+   */
+  uint64_t interval_ns;
+} vman_sample;
+
+/**
+ * What the policy wants.
+ */
+typedef struct vman_decision {
+  /**
+   * sizeof(vman_decision).
+   */
+  uint32_t size;
+  /**
+   * VMAN_DECISION_CHANGED, VMAN_DECISION_SATURATED.
+   */
+  uint32_t flags;
+  /**
+   * Q in nanoseconds.
+   */
+  uint64_t runtime_ns;
+} vman_decision;
+
+/**
+ * What a thread has used since it began, and what it has.
+ */
+typedef struct vman_usage {
+  /**
+   * sizeof(vman_usage).
+   */
+  uint32_t size;
+  /**
+   * VMAN_USAGE_WAITED or 0.
+   */
+  uint32_t flags;
+  /**
+   * CPU time in nanoseconds.
+   */
+  uint64_t executed_ns;
+  /**
+   * Time spent runnable without running, throttling included, in nanoseconds.
+   */
+  uint64_t waited_ns;
+  /**
+   * Q in nanoseconds.
+   */
+  uint64_t runtime_ns;
+  /**
+   * P in nanoseconds.
+   */
+  uint64_t period_ns;
+} vman_usage;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1552,6 +1737,128 @@ enum vman_status vman_arbiter_share(struct vman_arbiter *arbiter,
  * `arbiter` is NULL or an arbiter that is not freed yet and that nobody else uses.
  */
 void vman_arbiter_free(struct vman_arbiter *arbiter);
+
+/**
+ * Fills `config` with the values that the policy `kind` (a vman_policy_kind) is known to work with, for a period in
+ * nanoseconds: Q at first is a tenth of it.
+ *
+ * Fails with VMAN_STATUS_INVALID_ARGUMENT for an unknown kind.
+ *
+ * # Safety
+ * `config` is a structure with its size, `error` NULL or a valid place for a pointer.
+ */
+enum vman_status vman_policy_config_init(int32_t kind,
+                                         uint64_t period_ns,
+                                         struct vman_policy_config *config,
+                                         struct vman_error **error);
+
+/**
+ * Makes a policy. Free it with vman_policy_free.
+ *
+ * Fails with VMAN_STATUS_INVALID_ARGUMENT; the text names the parameter and its rule.
+ *
+ * # Safety
+ * `config` is a structure, `policy` a valid place for a pointer, `error` NULL or a valid place for a pointer.
+ */
+enum vman_status vman_policy_new(const struct vman_policy_config *config,
+                                 struct vman_policy **policy,
+                                 struct vman_error **error);
+
+/**
+ * Takes one sample and decides the next budget.
+ *
+ * # Safety
+ * `policy` is a policy that nobody else uses now, `sample` a structure, `decision` a structure with its size, `error`
+ * NULL or a valid place for a pointer.
+ */
+enum vman_status vman_policy_step(struct vman_policy *policy,
+                                  const struct vman_sample *sample,
+                                  struct vman_decision *decision,
+                                  struct vman_error **error);
+
+/**
+ * Tells the policy which budget is really in force, when another than it wanted was given.
+ *
+ * # Safety
+ * `policy` is a policy that nobody else uses now, `error` NULL or a valid place for a pointer.
+ */
+enum vman_status vman_policy_granted(struct vman_policy *policy,
+                                     uint64_t runtime_ns,
+                                     struct vman_error **error);
+
+/**
+ * Frees a policy; NULL is fine.
+ *
+ * # Safety
+ * `policy` is NULL or a policy that is not freed yet and that nobody else uses.
+ */
+void vman_policy_free(struct vman_policy *policy);
+
+/**
+ * Gives a thread a reservation: `runtime_ns` of CPU time in each `period_ns`, within `deadline_ns` (0: the period).
+ * `tid` 0 is the calling thread. `flags` is VMAN_RESERVATION_RECLAIM or 0. It needs CAP_SYS_NICE. Threads and
+ * processes that the thread makes begin without a reservation. Free it with vman_reservation_free.
+ *
+ * Fails with VMAN_STATUS_NOT_FOUND (no such thread), VMAN_STATUS_INVALID_ARGUMENT, VMAN_STATUS_NO_RESOURCES (no
+ * bandwidth left), VMAN_STATUS_INVALID_STATE (the thread is pinned), VMAN_STATUS_PERMISSION_DENIED,
+ * VMAN_STATUS_UNSUPPORTED. The text names the rule.
+ *
+ * # Safety
+ * `reservation` is a valid place for a pointer, `error` NULL or a valid place for a pointer.
+ */
+enum vman_status vman_reservation_attach(uint32_t tid,
+                                         uint64_t runtime_ns,
+                                         uint64_t deadline_ns,
+                                         uint64_t period_ns,
+                                         uint32_t flags,
+                                         struct vman_reservation **reservation,
+                                         struct vman_error **error);
+
+/**
+ * Changes the budget; if it is refused the old one stays. It counts from the thread's next period on.
+ *
+ * Fails as vman_reservation_attach does, and with VMAN_STATUS_INVALID_STATE if the thread was released.
+ *
+ * # Safety
+ * `reservation` is a reservation that nobody else uses now, `error` NULL or a valid place for a pointer.
+ */
+enum vman_status vman_reservation_set(struct vman_reservation *reservation,
+                                      uint64_t runtime_ns,
+                                      struct vman_error **error);
+
+/**
+ * Tells what the thread has used since it began. The difference of two of these is a vman_sample. The times of a
+ * running thread are at most a tick of the kernel old.
+ *
+ * Fails with VMAN_STATUS_NOT_FOUND if the thread has ended.
+ *
+ * # Safety
+ * `reservation` is a reservation that nobody else uses now, `usage` a structure with its size, `error` NULL or a valid
+ * place for a pointer.
+ */
+enum vman_status vman_reservation_usage(struct vman_reservation *reservation,
+                                        struct vman_usage *usage,
+                                        struct vman_error **error);
+
+/**
+ * Schedules the thread as it was before it was attached, in two steps that leave no bandwidth behind in the kernel. The
+ * handle is still to be freed.
+ *
+ * Fails with VMAN_STATUS_NOT_FOUND if the thread has ended, VMAN_STATUS_INVALID_STATE if it was released already.
+ *
+ * # Safety
+ * `reservation` is a reservation that nobody else uses now, `error` NULL or a valid place for a pointer.
+ */
+enum vman_status vman_reservation_release(struct vman_reservation *reservation,
+                                          struct vman_error **error);
+
+/**
+ * Frees a reservation; a thread that was not released is released first. NULL is fine.
+ *
+ * # Safety
+ * `reservation` is NULL or a reservation that is not freed yet and that nobody else uses.
+ */
+void vman_reservation_free(struct vman_reservation *reservation);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -51,8 +51,7 @@ fn kind_of_monitor(error: &monitor::Error) -> ErrorKind {
 #[expect(clippy::wildcard_enum_match_arm, reason = "the enum may grow, and what it gains is unknown here")]
 fn kind_of_target(error: &target::Error) -> ErrorKind {
     match error {
-        target::Error::Gone(_) | target::Error::Unknown { .. } => ErrorKind::NotFound,
-        target::Error::Ambiguous { .. } => ErrorKind::InvalidArgument,
+        target::Error::Gone(_) => ErrorKind::NotFound,
         target::Error::Read { source, .. } => {
             source.raw_os_error().map_or(ErrorKind::Internal, ErrorKind::from_errno)
         }

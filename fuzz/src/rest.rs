@@ -46,7 +46,9 @@ fn survives<T: DeserializeOwned + Serialize + Debug>(body: &[u8]) -> Option<T> {
 fn checked(settings: &Settings) {
     let machine = Machine { cpus: 2, limits: KernelLimits::default(), share: None };
     if let Ok(effective) = settings.check(&machine) {
-        assert!(effective.initial_ns <= effective.deadline_ns && effective.deadline_ns <= effective.period_ns);
+        assert!(
+            effective.initial_ns <= effective.deadline_ns && effective.deadline_ns <= effective.period_ns
+        );
         assert!(effective.sampling_ns >= effective.period_ns && effective.weight >= 1);
     }
 }

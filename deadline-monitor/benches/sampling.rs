@@ -132,7 +132,9 @@ impl Sleepers {
         let mut threads = Vec::new();
         for _ in 0..count {
             let gate = gate.clone();
-            let wait = move || drop(gate.wait());
+            let wait = move || {
+                let _leads = gate.wait();
+            };
             threads.push(thread::Builder::new().stack_size(64 << 10).spawn(wait).ok()?);
         }
         Some(Sleepers { gate, threads })

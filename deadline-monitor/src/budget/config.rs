@@ -102,7 +102,8 @@ impl PolicyConfig {
     pub fn new(kind: PolicyKind) -> PolicyConfig {
         let window = match kind {
             PolicyKind::Seed | PolicyKind::Pi | PolicyKind::Static => 8,
-            PolicyKind::Saturation | PolicyKind::Percentile => 30,
+            PolicyKind::Percentile => 30,
+            PolicyKind::Saturation => 32,
         };
         PolicyConfig {
             kind,

@@ -10,8 +10,8 @@ const BOOST_MAX: u32 = 8;
 /// A sample shorter than two periods may hold none, one or two jobs; it is joined with the one before.
 const PERIODS: u32 = 2;
 
-/// While the task is throttled its budget is multiplied. Otherwise the budget is the largest demand of the window and
-/// some overhead. What is measured while a backlog drains says nothing about the demand and is left out.
+/// While the task is throttled its budget is multiplied. Otherwise the budget is the second largest demand of the
+/// window, which one outlier does not move, and some overhead. What is measured while a backlog drains says nothing about the demand and is left out.
 #[derive(Debug, Clone)]
 pub struct Saturation {
     window: MaxWindow,
@@ -55,7 +55,7 @@ impl Saturation {
             return self.runtime;
         };
         self.window.push(whole.per_period(self.bounds.period).executed);
-        let most = self.window.max().unwrap_or_default();
+        let most = self.window.second().unwrap_or_default();
         most.saturating_add(self.overhead.of(most))
     }
 

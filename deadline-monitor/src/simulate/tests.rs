@@ -40,7 +40,7 @@ fn the_six_loads_under_each_policy() {
     };
     let seed = [(34, 63, 9), (40, 48, 9), (60, 90, 18), (83, 63, 20), (30, 161, 9), (74, 76, 34)];
     assert_eq!(figures(PolicyKind::Seed), seed);
-    let saturation = [(4, 17, 4), (7, 13, 5), (8, 36, 10), (8, 69, 25), (15, 153, 21), (4, 43, 120)];
+    let saturation = [(4, 10, 4), (7, 13, 5), (12, 35, 13), (9, 54, 39), (23, 157, 29), (4, 43, 127)];
     assert_eq!(figures(PolicyKind::Saturation), saturation);
     let pi = [(4, 15, 24), (7, 23, 48), (8, 22, 56), (19, 51, 270), (35, 116, 294), (4, 12, 225)];
     assert_eq!(figures(PolicyKind::Pi), pi);

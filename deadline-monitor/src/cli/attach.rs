@@ -188,7 +188,9 @@ fn reference(named: &Named) -> Result<TargetRef> {
             let path = path.to_str().ok_or("A path that is not UTF-8")?;
             TargetRef::Cgroup { path: path.to_owned() }
         }
-        target => return Err(format!("The daemon cannot be told of {target}; attach its process").into()),
+        target @ (Target::Qmp(_) | _) => {
+            return Err(format!("The daemon cannot be told of {target}; attach its process").into());
+        }
     })
 }
 

@@ -94,7 +94,7 @@ fn what_is_admitted_is_there_when_it_is_taken_over() {
     let name = "what_is_admitted_is_there_when_it_is_taken_over";
     let Some(_turn) = Turn::take(name) else { return };
     let (place, account) = (Place::new(), Account::open());
-    let before = account.as_ref().map(Account::total);
+    let before = account.as_ref().map(Account::lost);
     let daemon = place.serve(&[]);
     let mut numbers = Numbers(0x0123_4567_89ab_cdef);
     let (mut programs, mut refused) = (Vec::new(), 0);
@@ -110,6 +110,13 @@ fn what_is_admitted_is_there_when_it_is_taken_over() {
         assert_eq!(status, 201);
         // Somebody else takes everything that is left.
         let greedy = take_the_rest();
+        if account.as_ref().is_some_and(|account| account.forgotten() > Bandwidth::default()) {
+            println!(
+                "The kernel has rebuilt its accounts and forgotten reservations: nothing can be promised any more"
+            );
+            greedy.into_iter().for_each(|hold| hold.give_back(&mut LinuxScheduler));
+            break;
+        }
         let id = &answer["reservation_id"];
         let confirmed = confirm(&place, id.as_u64().unwrap(), answer["etag"].as_str().unwrap());
         assert_eq!(confirmed, 200);
@@ -117,11 +124,12 @@ fn what_is_admitted_is_there_when_it_is_taken_over() {
         let settings = json!({ "policy": "static", "cap_percent": 100 });
         let body = json!({ "target": { "kind": "process", "pid": program.id() }, "settings": settings, "reservation": id });
         let (status, view) = daemon.ask("POST", "/v1/targets", &body.to_string());
-        assert_eq!(status, 201, "{view}");
+        assert_eq!(status, 201, "{asks} {answer} {view}");
         assert!(program.is_reserved());
         programs.push(program);
         greedy.into_iter().for_each(|hold| hold.give_back(&mut LinuxScheduler));
     }
+    println!("{} admitted and taken over, {refused} refused", programs.len());
     assert!(programs.len() >= 3 && refused >= 3, "{} admitted, {refused} refused", programs.len());
     // Dry runs leave nothing, and held reservations end with the daemon.
     daemon.ask("POST", "/v1/admission", r#"{"kind":"deadline","runtime_ns":2000,"period_ns":100000000}"#);
@@ -130,7 +138,7 @@ fn what_is_admitted_is_there_when_it_is_taken_over() {
     assert!(programs.iter().all(|program| !program.is_reserved()));
     drop(programs);
     if let (Some(account), Some(before)) = (account, before) {
-        eventually("the account going back to its beginning", || account.total() == before);
+        eventually("that no bandwidth is left behind", || account.lost() <= before);
     }
 }
 

@@ -53,6 +53,14 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
             let detail = format!("{given}; whether some is lost cannot be seen without debugfs");
             return check("bandwidth", CheckState::Notice, detail);
         };
+        let forgotten = sum.saturating_add(self.machine.fair_servers()).saturating_sub(total);
+        if forgotten > ROUNDING {
+            let detail = format!(
+                "{given}, of which the kernel has forgotten {forgotten}: it rebuilt its accounts, as it does when a cpuset \
+                 changes, and may give the same bandwidth twice. Release the targets and attach them again"
+            );
+            return check("bandwidth", CheckState::Bad, detail);
+        }
         let lost = total.saturating_sub(self.machine.fair_servers()).saturating_sub(sum);
         if lost > ROUNDING {
             let detail = format!(

@@ -41,9 +41,9 @@ pub(super) struct Entry<S: DeadlineScheduler, A: Reader, C: Clocks> {
     pub(super) resolved: api::Resolved,
     pub(super) monitor: Monitor<Handle<S, A>, Handle<S, A>, C>,
     pub(super) identity: Option<Identity>,
+    /// When it is sampled next.
+    pub(super) due: Duration,
     past: Past,
-    /// How many samples are kept.
-    past_most: usize,
     last: Vec<TaskReport>,
     sampled_at: Duration,
     used_total: Duration,
@@ -87,8 +87,8 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Entry<S, A, C> {
             resolved,
             monitor,
             identity,
+            due: Duration::ZERO,
             past: Past::default(),
-            past_most: 1,
             last: Vec::new(),
             sampled_at,
             used_total: Duration::ZERO,
@@ -125,10 +125,6 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Entry<S, A, C> {
         self.missed
     }
 
-    pub(super) fn keep_samples(&mut self, most: usize) {
-        self.past_most = most;
-    }
-
     pub(super) fn changes(&self) -> u64 {
         self.changes
     }
@@ -137,17 +133,23 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Entry<S, A, C> {
         self.refusals
     }
 
-    /// Samples the target once.
+    /// Samples the target once; so many samples are remembered.
     ///
     /// # Errors
     /// It has ended, or cannot be monitored any more.
-    pub(super) fn tick(&mut self, procfs: &Path, clocks: &mut C, events: &Events) -> Result<(), Failure> {
+    pub(super) fn tick(
+        &mut self,
+        procfs: &Path,
+        clocks: &mut C,
+        events: &Events,
+        remembered: usize,
+    ) -> Result<(), Failure> {
         if self.identity.as_ref().is_some_and(|identity| !identity.lives(procfs)) {
             let target = self.stored.target.target()?;
             return Err(crate::target::Error::Gone(target).into());
         }
         let tick = self.monitor.tick()?;
-        self.remember(&tick);
+        self.remember(&tick, remembered);
         for error in &tick.refused {
             self.tell(error, clocks, events);
         }
@@ -185,7 +187,7 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Entry<S, A, C> {
         self.stored.target.target()
     }
 
-    fn remember(&mut self, tick: &Tick) {
+    fn remember(&mut self, tick: &Tick, remembered: usize) {
         let period = self.resolved.options.initial.period();
         let interval = tick.at.saturating_sub(self.sampled_at);
         self.sampled_at = tick.at;
@@ -204,7 +206,7 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Entry<S, A, C> {
             threads: count(tick.tasks.len()),
             saturated: count(tick.tasks.iter().filter(|task| task.saturated).count()),
         };
-        self.past.push(sample, self.past_most);
+        self.past.push(sample, remembered);
     }
 
     /// Each refusal counts; each thread's is told once, until it has what it wants.

@@ -39,6 +39,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::api::TargetRef;
 use super::config::{Limits, Recovery};
 use crate::admission::UseHistory;
 use crate::budget::Bandwidth;
@@ -49,6 +50,7 @@ use entry::Entry;
 use handle::Shared;
 use leases::Leases;
 use load::Load;
+use past::Past;
 
 /// Everything that the sampler knows.
 #[derive(Debug)]
@@ -60,6 +62,10 @@ pub struct Engine<S: DeadlineScheduler, A: Reader, C: Clocks> {
     clocks: C,
     shared: Rc<RefCell<Shared<S, A>>>,
     entries: BTreeMap<u64, Entry<S, A, C>>,
+    /// What is monitored, to find a target that is asked for twice.
+    by_target: BTreeMap<TargetRef, u64>,
+    /// How many targets have a pidfd.
+    pidfds: usize,
     /// When each target is sampled next.
     due: BTreeSet<(Duration, u64)>,
     leases: Leases,
@@ -103,6 +109,8 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
             clocks,
             shared: Rc::new(RefCell::new(shared)),
             entries: BTreeMap::new(),
+            by_target: BTreeMap::new(),
+            pidfds: 0,
             due: BTreeSet::new(),
             leases: Leases::default(),
             used: UseHistory::new(USED_SECONDS),
@@ -156,18 +164,27 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
     fn sample(&mut self, id: u64, at: Duration) {
         let now = self.clocks.now();
         self.meters.sample_lag_seconds.observe(now.saturating_sub(at).as_secs_f64());
+        let remembered = Past::share(self.limits.history, self.entries.len());
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        match entry.tick(&self.procfs, &mut self.clocks, &self.events) {
+        match entry.tick(&self.procfs, &mut self.clocks, &self.events, remembered) {
             Ok(()) => {
                 let every = entry.sampling().saturating_mul(self.load.stretch());
                 let behind = now.saturating_sub(at).as_nanos() / every.as_nanos().max(1);
                 entry.missed(u64::try_from(behind).unwrap_or(u64::MAX));
                 // Samples that were missed are not made up for: the next one tells of the whole time.
                 let next = if behind == 0 { at + every } else { now + every };
-                self.due.insert((next, id));
+                self.wait(id, next);
             }
             Err(ended) => self.end(id, &ended),
         }
+    }
+
+    /// The target is sampled next at `next`, and at no other time.
+    fn wait(&mut self, id: u64, next: Duration) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        self.due.remove(&(entry.due, id));
+        entry.due = next;
+        self.due.insert((next, id));
     }
 
     fn each_second(&mut self, now: Duration) {

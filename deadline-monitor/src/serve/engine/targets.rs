@@ -5,7 +5,6 @@ use std::ops::Bound;
 use super::entry::{Entry, Stored};
 use super::identity::Identity;
 use super::load::Ended;
-use super::past::Past;
 use super::{Clocks, Engine, Owner, Reader};
 use crate::ErrorKind;
 use crate::sched::{DeadlineScheduler, Rule};
@@ -78,8 +77,11 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
                 self.limits.targets
             ));
         }
+        if owner.privileged {
+            return Ok(());
+        }
         let own = self.entries.values().filter(|entry| entry.stored.owner == owner).count();
-        if !owner.privileged && own >= self.limits.targets_per_user {
+        if own >= self.limits.targets_per_user {
             return refuse(format!("User {} has {own} targets and may have no more", owner.uid));
         }
         Ok(())
@@ -87,8 +89,8 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
 
     /// That the target is there, is the owner's, and is not monitored already.
     fn check_target(&self, owner: Owner, target: &TargetRef) -> Result<(), Failure> {
-        if let Some(entry) = self.entries.values().find(|entry| entry.stored.target == *target) {
-            let rule = format!("{} is target {} already", target.target()?, entry.id);
+        if let Some(id) = self.by_target.get(target) {
+            let rule = format!("{} is target {id} already", target.target()?);
             return Err(Failure::new(ErrorKind::AlreadyExists, capitalised(&rule)));
         }
         let target = target.target()?;
@@ -105,8 +107,7 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
 
     fn identify(&self, target: &TargetRef) -> Result<Option<Identity>, Failure> {
         let Some(leader) = target.leader() else { return Ok(None) };
-        let open = self.entries.values().filter_map(|entry| entry.identity.as_ref());
-        let with_pidfd = open.filter(|identity| identity.has_pidfd()).count() < self.limits.pidfds();
+        let with_pidfd = self.pidfds < self.limits.pidfds();
         match Identity::of(&self.procfs, leader, with_pidfd) {
             Some(identity) => Ok(Some(identity)),
             None => Err(target::Error::Gone(target.target()?).into()),
@@ -123,8 +124,9 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
     ) -> Result<(), Failure> {
         self.store(id, &stored)?;
         let entry = Entry::new(id, stored, resolved, identity, (&self.shared, self.clocks.clone()))?;
+        self.pidfds += usize::from(entry.identity.as_ref().is_some_and(Identity::has_pidfd));
+        self.by_target.insert(entry.stored.target.clone(), id);
         self.entries.insert(id, entry);
-        self.share_history();
         self.changed();
         Ok(())
     }
@@ -136,12 +138,6 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
         Ok(())
     }
 
-    fn share_history(&mut self) {
-        let most = Past::share(self.limits.history, self.entries.len());
-        // Those that are full let go as they are sampled.
-        self.entries.values_mut().for_each(|entry| entry.keep_samples(most));
-    }
-
     /// Samples a new target. If none of its threads gets anything it is not monitored at all.
     pub(super) fn first_sample(&mut self, id: u64) -> Result<(), Failure> {
         let entry = self.entries.get_mut(&id).ok_or_else(|| missing(id))?;
@@ -150,7 +146,7 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
             return Err(error.into());
         }
         let next = self.clocks.now() + entry.sampling();
-        self.due.insert((next, id));
+        self.wait(id, next);
         Ok(())
     }
 
@@ -170,9 +166,8 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
         entry.stored.settings = settings;
         let (stored, sampling) = (entry.stored.clone(), entry.sampling());
         self.store(id, &stored)?;
-        self.due.retain(|(_, due)| *due != id);
         let next = self.clocks.now() + sampling;
-        self.due.insert((next, id));
+        self.wait(id, next);
         let detail = serde_json::to_string(change).unwrap_or_default();
         self.events.push(&mut self.clocks, EventName::TargetChanged, Some(id), None, detail);
         self.changed();
@@ -186,6 +181,7 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
         old.release(&self.shared);
         let mut entry =
             Entry::new(id, stored, resolved, old.identity.take(), (&self.shared, self.clocks.clone()))?;
+        entry.due = old.due;
         self.load
             .ended(if old.observes() { std::time::Duration::ZERO } else { old.used_total() }, counts(&old));
         let refused = entry.first_tick()?;
@@ -196,7 +192,6 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
             return Err(error.into());
         }
         self.entries.insert(id, entry);
-        self.share_history();
         Ok(())
     }
 
@@ -224,8 +219,10 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
 
     /// Gives the threads back and strikes the target out.
     pub(super) fn forget(&mut self, id: u64) -> Vec<crate::sched::Error> {
-        self.due.retain(|(_, due)| *due != id);
         let Some(mut entry) = self.entries.remove(&id) else { return Vec::new() };
+        self.due.remove(&(entry.due, id));
+        self.by_target.remove(&entry.stored.target);
+        self.pidfds -= usize::from(entry.identity.as_ref().is_some_and(Identity::has_pidfd));
         let refused = entry.release(&self.shared);
         let reserved_use = if entry.observes() { std::time::Duration::ZERO } else { entry.used_total() };
         self.load.ended(reserved_use, counts(&entry));

@@ -178,10 +178,6 @@ fn by_daemon(args: &AttachArgs, client: &Client) -> Result<ExitCode> {
 }
 
 /// How the daemon is told; a container or a pod is its control group.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the enum may grow, and what it gains the daemon does not know"
-)]
 fn reference(named: &Named) -> Result<TargetRef> {
     Ok(match &named.target {
         Target::Thread(tid) => TargetRef::Thread { tid: tid.0 },

@@ -67,12 +67,12 @@ fn ask(stream: &mut BufReader<UnixStream>, body: &str) -> u16 {
 
 #[test]
 fn more_targets_than_files_are_monitored_and_given_back() {
-    monitored_and_given_back("more_targets_than_files_are_monitored_and_given_back", 600, 256);
+    monitored_and_given_back("more_targets_than_files_are_monitored_and_given_back", 1_500, 1024);
 }
 
 /// Alone on a machine that nobody needs: `cargo test -p deadline-monitor --test daemon -- --ignored`.
 #[test]
-#[ignore = "Ten thousand reservations at once made a kernel stand still"]
+#[ignore = "Ten thousand threads with tiny budgets can hold a machine up for minutes"]
 fn ten_thousand_targets_with_1024_files_are_monitored_and_given_back() {
     let name = "ten_thousand_targets_with_1024_files_are_monitored_and_given_back";
     monitored_and_given_back(name, 10_000, 1024);
@@ -93,8 +93,8 @@ fn monitored_and_given_back(name: &str, targets: usize, most_files: usize) {
     let daemon = place.start(&mut limited);
     let (begin, resting) = (Instant::now(), memory_kib(daemon.id()));
     let mut stream = BufReader::new(UnixStream::connect(place.socket()).unwrap());
+    let settings = settings(targets);
     for tid in &crowd.tids {
-        let settings = r#"{"period_ns":2000000000,"initial_ns":10000,"floor_ns":10000,"policy":"seed","sampling_ns":2000000000}"#;
         ask(&mut stream, &format!(r#"{{"target":{{"kind":"thread","tid":{tid}}},"settings":{settings}}}"#));
     }
     let per_target = (memory_kib(daemon.id()) - resting) * 1024 / targets;
@@ -120,6 +120,16 @@ fn monitored_and_given_back(name: &str, targets: usize, most_files: usize) {
     if let (Some(account), Some(before)) = (account, before) {
         eventually("that no bandwidth is left behind", || account.lost() <= before);
     }
+}
+
+/// Half of the machine for all of them: a thread with a few microseconds in seconds could not even end in good time, and
+/// would keep the locks of its process meanwhile.
+fn settings(targets: usize) -> String {
+    const PERIOD_NS: usize = 2_000_000_000;
+    let budget_ns = PERIOD_NS / targets;
+    format!(
+        r#"{{"period_ns":{PERIOD_NS},"initial_ns":{budget_ns},"floor_ns":{budget_ns},"policy":"seed","sampling_ns":{PERIOD_NS}}}"#
+    )
 }
 
 /// Resident memory.

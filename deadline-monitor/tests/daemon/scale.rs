@@ -6,12 +6,14 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deadline_monitor::sched::{DeadlineScheduler, LinuxScheduler, Tid};
 use nix::unistd::gettid;
 
 use crate::support::{Account, Place, Turn, eventually};
+
+const PERIOD: Duration = Duration::from_secs(2);
 
 /// Threads that only wait.
 struct Crowd {
@@ -117,6 +119,8 @@ fn monitored_and_given_back(name: &str, targets: usize, most_files: usize) {
     });
     daemon.stop();
     assert_eq!(crowd.tids.iter().filter(reserved).count(), 0);
+    // The kernel takes a thread's bandwidth back at the end of its period.
+    thread::sleep(PERIOD);
     if let (Some(account), Some(before)) = (account, before) {
         eventually("that no bandwidth is left behind", || account.lost() <= before);
     }
@@ -125,10 +129,10 @@ fn monitored_and_given_back(name: &str, targets: usize, most_files: usize) {
 /// Half of the machine for all of them: a thread with a few microseconds in seconds could not even end in good time, and
 /// would keep the locks of its process meanwhile.
 fn settings(targets: usize) -> String {
-    const PERIOD_NS: usize = 2_000_000_000;
-    let budget_ns = PERIOD_NS / targets;
+    let period_ns = PERIOD.as_nanos();
+    let budget_ns = period_ns / targets as u128;
     format!(
-        r#"{{"period_ns":{PERIOD_NS},"initial_ns":{budget_ns},"floor_ns":{budget_ns},"policy":"seed","sampling_ns":{PERIOD_NS}}}"#
+        r#"{{"period_ns":{period_ns},"initial_ns":{budget_ns},"floor_ns":{budget_ns},"policy":"seed","sampling_ns":{period_ns}}}"#
     )
 }
 

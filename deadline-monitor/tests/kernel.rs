@@ -142,3 +142,20 @@ fn a_task_that_forks_under_its_reservation_is_not_refused() {
     let status = program.0.wait().unwrap();
     assert!(status.success(), "{status}, before {before:?}");
 }
+
+/// What it overran before is paid back out of the new budgets: they must not shrink meanwhile.
+#[test]
+fn a_busy_task_that_is_monitored_again_and_again_is_not_starved() {
+    let Some(_turn) = turn("a_busy_task_that_is_monitored_again_and_again_is_not_starved") else { return };
+    let (program, mut accounting) = (Program::spinning(), SchedStat::default());
+    for round in 0..4 {
+        let mut monitor = monitored(Target::Process(program.0.id()), PolicyKind::Saturation);
+        let before = accounting.cpu_time(program.tid()).unwrap().executed;
+        for _ in 0..15 {
+            monitor.tick().unwrap();
+            thread::sleep(PERIOD);
+        }
+        let used = accounting.cpu_time(program.tid()).unwrap().executed - before;
+        assert!(used > ms(500), "round {round}: {used:?} of 1.5 s");
+    }
+}

@@ -54,10 +54,14 @@ impl Sample {
 
 impl Demand {
     /// Whether the task wanted more than `runtime`: it used most of it, and was throttled, or used all if throttling
-    /// is not known. The kernel counts waiting for other reservations as well, so either sign alone is not enough.
+    /// is not known. The kernel counts waiting for other reservations as well, so either sign alone is not enough;
+    /// unless it waited most of the time and did not run at all, as one that pays back what it overran.
     pub fn is_saturated(&self, runtime: Duration) -> bool {
         match self.throttled {
-            Some(throttled) => self.executed >= USED.of(runtime) && throttled > WAITED.of(self.period),
+            Some(throttled) => {
+                let starved = self.executed.is_zero() && throttled > self.period / 2;
+                starved || self.executed >= USED.of(runtime) && throttled > WAITED.of(self.period)
+            }
             None => self.executed >= USED_UP.of(runtime),
         }
     }

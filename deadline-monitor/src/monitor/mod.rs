@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::account::CpuAccounting;
 use crate::budget::{Bandwidth, ConfigError, PolicyConfig, Request, ReservationParams, Sharing};
-use crate::sched::{DeadlineScheduler, Rule, Tid};
+use crate::sched::{DeadlineScheduler, Rule, Tid, is_runnable};
 use crate::target::{self, Target};
 use task::{Step, Task};
 
@@ -244,7 +244,8 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
         });
         match reserved {
             Ok(before) => {
-                let task = Task { before, params: initial, policy, time, at: self.clock.now() };
+                let (at, floor) = (self.clock.now(), self.options.config.floor);
+                let task = Task { before, params: initial, policy, floor, ran: true, time, at };
                 self.tasks.insert(tid, task);
             }
             Err(error) => {
@@ -270,7 +271,11 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
                 now = self.clock.now();
             }
             match self.accounting.cpu_time(*tid) {
-                Ok(time) => steps.push(task.step(*tid, time, now, self.observing)),
+                Ok(_) if !task.is_due(now) => {}
+                Ok(time) => {
+                    let is_runnable = || is_runnable(&self.options.procfs, *tid);
+                    steps.push(task.step(*tid, time, now, self.observing, is_runnable));
+                }
                 Err(_) => gone.push(*tid),
             }
         }

@@ -16,6 +16,10 @@ pub(super) struct Task {
     /// Its reservation now.
     pub(super) params: ReservationParams,
     pub(super) policy: Box<dyn Policy>,
+    /// The least budget.
+    pub(super) floor: Duration,
+    /// Whether it ran between the last two readings.
+    pub(super) ran: bool,
     /// The last reading, and when it was taken.
     pub(super) time: CpuTime,
     pub(super) at: Duration,
@@ -39,13 +43,33 @@ pub(super) struct Step {
 }
 
 impl Task {
+    /// Whether enough time has passed for a reading that says something: CPU time of a running thread is told in
+    /// steps of a tick.
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        now.saturating_sub(self.at) >= self.params.period() / 2
+    }
+
     /// Takes a reading, and decides. A thread that is only observed may use what it wants, so that waiting is no sign
     /// of a budget too small.
-    pub(super) fn step(&mut self, tid: Tid, time: CpuTime, now: Duration, observed: bool) -> Step {
+    /// The kernel tells how long a thread waited only when it runs again; `is_runnable` finds out about one that did
+    /// not run at all, and is asked only where that matters.
+    pub(super) fn step(
+        &mut self,
+        tid: Tid,
+        time: CpuTime,
+        now: Duration,
+        observed: bool,
+        is_runnable: impl FnOnce() -> bool,
+    ) -> Step {
         let throttled = time.waited.zip(self.time.waited).map(|(now, before)| now.saturating_sub(before));
         let used = time.executed.saturating_sub(self.time.executed);
-        let sample = Sample { executed: used, throttled, interval: now.saturating_sub(self.at) };
-        (self.time, self.at) = (time, now);
+        let mut sample = Sample { executed: used, throttled, interval: now.saturating_sub(self.at) };
+        // One that is idle for long has the least budget already, and is not asked about any more.
+        let matters = self.ran || self.params.runtime() > self.floor;
+        if used.is_zero() && matters && !observed && is_runnable() {
+            sample.throttled = Some(sample.interval);
+        }
+        (self.time, self.at, self.ran) = (time, now, !used.is_zero());
         let unlimited = Sample { throttled: Some(Duration::ZERO), ..sample };
         let decision = self.policy.step(if observed { &unlimited } else { &sample });
         let executed = unlimited.per_period(self.params.period()).executed;

@@ -181,3 +181,27 @@ fn a_process_that_ends_ends_the_monitor() {
     fs::remove_dir_all(stage.root.path().join("7")).unwrap();
     assert_eq!(stage.monitor.tick().unwrap_err().to_string(), "There is no process 7");
 }
+
+/// The kernel counts waiting only when a thread runs again: one that is throttled for long looks idle but for its state.
+#[test]
+fn a_thread_that_did_not_run_but_would_have_gets_more_and_one_that_slept_less() {
+    for (state, grows) in [("R", true), ("S", false)] {
+        let mut stage = Stage::new(PolicyKind::Saturation, 180, &[7]);
+        fs::write(stage.root.path().join("7/stat"), format!("7 (a) {state} 1\n")).unwrap();
+        stage.pass(ms(0), ms(0));
+        let tick = (0..3).map(|_| stage.pass(ms(0), ms(0))).last().unwrap();
+        assert_eq!(
+            (tick.tasks[0].budget > ms(10), tick.tasks[0].saturated),
+            (grows, grows),
+            "{state}: {tick:?}"
+        );
+    }
+}
+
+#[test]
+fn a_tick_right_after_another_decides_nothing() {
+    let mut stage = Stage::new(PolicyKind::Seed, 180, &[7]);
+    stage.pass(ms(0), ms(0));
+    assert!(stage.monitor.tick().unwrap().tasks.is_empty());
+    assert_eq!(stage.pass(ms(10), ms(0)).tasks[0].budget, ms(11));
+}

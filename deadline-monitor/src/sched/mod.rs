@@ -12,6 +12,7 @@ pub use error::{Error, Rule};
 pub use guard::{Guarded, guard};
 pub use linux::LinuxScheduler;
 pub use recording::{Call, RecordingScheduler};
+pub(crate) use thread::is_runnable;
 pub use thread::start_time;
 
 use std::fmt;

@@ -18,6 +18,12 @@ pub fn start_time(procfs: &Path, tid: Tid) -> Option<u64> {
     stat_field(procfs, tid, STAT_START)
 }
 
+/// Whether the thread runs or would like to: its state is `R`, also while it is throttled.
+pub(crate) fn is_runnable(procfs: &Path, tid: Tid) -> bool {
+    let stat = fs::read_to_string(procfs.join(tid.to_string()).join("stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('R'))
+}
+
 /// Whether it is a thread of the kernel.
 pub(super) fn is_kernel_thread(tid: Tid) -> bool {
     stat_field("/proc".as_ref(), tid, STAT_FLAGS).is_some_and(|flags| flags & PF_KTHREAD != 0)

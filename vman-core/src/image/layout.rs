@@ -77,9 +77,11 @@ struct Places {
 impl Places {
     fn take(&mut self, part: Part, size: u64) -> Result<PhysRange, ImageError> {
         let has = self.memory.size();
-        let needs = self.taken.saturating_add(size);
+        let too_large =
+            |needs| ImageError::TooLarge { part, size: ByteSize(size), needs: ByteSize(needs), has };
+        let needs = self.taken.checked_add(size).ok_or_else(|| too_large(u64::MAX))?;
         if needs > has.0 {
-            return Err(ImageError::TooLarge { part, size: ByteSize(size), needs: ByteSize(needs), has });
+            return Err(too_large(needs));
         }
         let base = self.memory.base().0 + self.taken;
         self.taken = needs;

@@ -3,5 +3,7 @@
 pub mod api;
 pub mod backend;
 pub mod compose;
+#[cfg(feature = "server")]
+pub mod server;
 
 pub use compose::{Change, CompositionError, Effect, World, decide};

@@ -25,6 +25,21 @@ pub enum ComputeType {
     Fake,
 }
 
+impl ComputeType {
+    /// As the API spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Openstack => "openstack",
+            Self::Fos => "fos",
+            Self::Kubernetes => "kubernetes",
+            Self::Cgroup => "cgroup",
+            Self::Podman => "podman",
+            Self::Deadline => "deadline",
+            Self::Fake => "fake",
+        }
+    }
+}
+
 /// `/compute`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -91,6 +91,16 @@ pub enum SizeUnit {
     GB,
 }
 
+impl SizeUnit {
+    /// How many of this unit `size` fills.
+    pub const fn count(self, size: Size) -> u64 {
+        match self {
+            Self::MB => size.megabytes,
+            Self::GB => size.megabytes / MEGABYTES_PER_GIGABYTE,
+        }
+    }
+}
+
 /// An amount of memory or storage, in megabytes inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Size {

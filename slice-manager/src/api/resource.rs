@@ -87,10 +87,27 @@ macro_rules! kinds {
                 }
             }
 
+            /// Gives it an id.
+            pub fn set_id(&mut self, id: Id) {
+                match self {
+                    $(Self::$kind(resource) => resource.id = id,)*
+                }
+            }
+
             /// Its name; need not be unique.
             pub fn name(&self) -> &str {
                 match self {
                     $(Self::$kind(resource) => &resource.name,)*
+                }
+            }
+
+            /// Reads a resource of `kind` from any source of data.
+            ///
+            /// # Errors
+            /// It is none.
+            pub fn deserialize<'de, D: serde::Deserializer<'de>>(kind: Kind, source: D) -> Result<Self, D::Error> {
+                match kind {
+                    $(Kind::$kind => $kind::deserialize(source).map(Self::$kind),)*
                 }
             }
 

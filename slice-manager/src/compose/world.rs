@@ -87,6 +87,12 @@ impl World {
         Ok(total.saturating_sub(self.taken(compute).cpus))
     }
 
+    /// Cores, memory and storage that the chunks of a compute have.
+    pub fn provisioned(&self, compute: &Id) -> (Cpus, Size, Size) {
+        let taken = self.taken(compute);
+        (taken.cpus, taken.ram, taken.storage)
+    }
+
     /// Carries out what [`super::decide`] decided.
     pub fn apply(&mut self, effects: impl IntoIterator<Item = Effect>) {
         for effect in effects {

@@ -1,11 +1,24 @@
 //! What makes a compute chunk real.
 
+#[cfg(feature = "server")]
+mod cgroup;
+mod fake;
+
+#[cfg(feature = "server")]
+pub use cgroup::Cgroup;
+pub use fake::Fake;
+
 use crate::api::{Compute, ComputeChunk, Id};
 use crate::compose::{Quota, Usage};
 
 /// The infrastructure below a compute. Every call is idempotent: after a crash the server repeats what it cannot prove.
 pub trait ComputeBackend: Send {
-    /// Makes room for a chunk.
+    /// Whether anything outside the server follows. If not, a change needs no intent: writing it down is all there is.
+    fn acts(&self) -> bool {
+        true
+    }
+
+    /// Makes room for a chunk; one that is there already gets this chunk's quota.
     ///
     /// # Errors
     /// See [`BackendError`]; nothing is reserved then.

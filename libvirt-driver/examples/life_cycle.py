@@ -8,7 +8,7 @@ import libvirt
 
 XML = """<domain type='vman'>
   <name>from-python</name>
-  <memory unit='MiB'>512</memory>
+  <memory unit='MiB'>256</memory>
   <vcpu>2</vcpu>
   <os><type>hvm</type><kernel>{kernel}</kernel></os>
   <devices><console type='pty'/></devices>

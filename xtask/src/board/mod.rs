@@ -201,9 +201,13 @@ fn up(machine: &Machine) -> Result<()> {
     println!("  {} --socket {} host", vmanctl.display(), session.socket().display());
     println!("  cargo xtask board console     the management partition's shell");
     println!("  cargo xtask board down        ends it");
+    let initramfs = session::guest_initramfs()?;
     println!("Kernel and initramfs for a partition:");
     println!("  {}", machine.kernel.display());
-    println!("  {}", session::guest_initramfs()?.display());
+    println!("  {}", initramfs.display());
+    println!("libvirt on it:");
+    let socket = session.socket();
+    println!("  cargo xtask demo libvirt --vmand {} --initrd {}", socket.display(), initramfs.display());
     Ok(())
 }
 

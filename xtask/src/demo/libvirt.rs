@@ -28,6 +28,7 @@ const EXAMPLE: &str = "libvirt-driver/examples/life_cycle.py";
 #[derive(Debug)]
 struct Stage {
     kernel: PathBuf,
+    initrd: Option<PathBuf>,
     dir: tempfile::TempDir,
     /// Ours on the simulator; none if the vmand of somebody else is driven.
     vmand: Option<Daemon>,
@@ -42,14 +43,17 @@ struct Stage {
 pub(super) fn run(args: &DemoArgs) -> Result<()> {
     setup::ensure(&[Need::Libvirt, Need::LibvirtTests], args.yes)?;
     let kernel = match &args.kernel {
-        Some(file) => file.canonicalize().with_context(|| format!("Cannot find {}", file.display()))?,
+        Some(file) => found(file)?,
         None => assets::kernel(Series::Stable)?.image,
     };
+    let initrd = args.initrd.as_deref().map(found).transpose()?;
     let built = Built::new(Layout::system())?;
     process::run(cargo("build").args(["--quiet", "--package", "vmand"]))?;
     let mut transcript =
         Transcript::new("Partitions as libvirt's domains, through the distribution's own clients");
-    let mut stage = open(&built, kernel, args.vmand.as_deref())?;
+    // virtvmand runs in a folder of its own.
+    let vmand = args.vmand.as_deref().map(std::path::absolute).transpose()?;
+    let mut stage = open(&built, kernel, initrd, vmand.as_deref())?;
     let events = follow_events(&stage)?;
     look_around(&mut transcript, &mut stage)?;
     persistent(&mut transcript, &mut stage)?;
@@ -63,7 +67,11 @@ pub(super) fn run(args: &DemoArgs) -> Result<()> {
     Ok(())
 }
 
-fn open(built: &Built, kernel: PathBuf, vmand: Option<&Path>) -> Result<Stage> {
+fn found(file: &Path) -> Result<PathBuf> {
+    file.canonicalize().with_context(|| format!("Cannot find {}", file.display()))
+}
+
+fn open(built: &Built, kernel: PathBuf, initrd: Option<PathBuf>, vmand: Option<&Path>) -> Result<Stage> {
     let dir = tempfile::Builder::new().prefix("aivirt-demo-").tempdir()?;
     let own = match vmand {
         Some(_) => None,
@@ -71,7 +79,7 @@ fn open(built: &Built, kernel: PathBuf, vmand: Option<&Path>) -> Result<Stage> {
     };
     let socket = vmand.map_or_else(|| dir.path().join("vmand.sock"), Path::to_path_buf);
     let session = Session::start(built, dir.path(), &socket)?;
-    Ok(Stage { kernel, dir, vmand: own, session, trace: Trace::default() })
+    Ok(Stage { kernel, initrd, dir, vmand: own, session, trace: Trace::default() })
 }
 
 /// vmand on the simulated board, with a log that programs read.
@@ -117,7 +125,7 @@ impl Stage {
 
     fn write_xml(&self, name: &str) -> Result<String> {
         let file = self.dir.path().join(format!("{name}.xml"));
-        fs::write(&file, xml(name, &self.kernel))?;
+        fs::write(&file, xml(name, &self.kernel, self.initrd.as_deref()))?;
         Ok(file.display().to_string())
     }
 }
@@ -134,10 +142,11 @@ fn state_of(uri: &str, domain: &str) -> String {
     process::read(&mut virsh).map_or_else(|_| "gone".to_owned(), |text| text.trim().to_owned())
 }
 
-fn xml(name: &str, kernel: &Path) -> String {
+fn xml(name: &str, kernel: &Path, initrd: Option<&Path>) -> String {
+    let initrd = initrd.map(|file| format!("    <initrd>{}</initrd>\n", file.display())).unwrap_or_default();
     format!(
-        "<domain type='vman'>\n  <name>{name}</name>\n  <memory unit='MiB'>1024</memory>\n  <vcpu>2</vcpu>\n  \
-         <os>\n    <type>hvm</type>\n    <kernel>{}</kernel>\n    <cmdline>console=ttyAMA0</cmdline>\n  </os>\n  \
+        "<domain type='vman'>\n  <name>{name}</name>\n  <memory unit='MiB'>256</memory>\n  <vcpu>2</vcpu>\n  \
+         <os>\n    <type>hvm</type>\n    <kernel>{}</kernel>\n{initrd}    <cmdline>console=ttyAMA0</cmdline>\n  </os>\n  \
          <devices>\n    <console type='pty'/>\n  </devices>\n</domain>\n",
         kernel.display()
     )
@@ -154,7 +163,11 @@ fn look_around(transcript: &mut Transcript, stage: &mut Stage) -> Result<()> {
 fn persistent(transcript: &mut Transcript, stage: &mut Stage) -> Result<()> {
     transcript.chapter("The life of a persistent domain");
     let file = stage.write_xml("web")?;
-    transcript.output(&xml("web", Path::new("Image")));
+    transcript.output(&xml(
+        "web",
+        Path::new("Image"),
+        stage.initrd.as_ref().map(|_| Path::new("initrd.img")),
+    ));
     stage.step(transcript, &format!("define {file}"), "web", "shut off")?;
     stage.step(transcript, "start web", "web", "running")?;
     stage.virsh(transcript, "list --all")?;

@@ -26,6 +26,9 @@ pub struct DemoArgs {
     /// An arm64 kernel (a raw Image) instead of Debian's.
     #[arg(long, value_name = "FILE")]
     pub kernel: Option<PathBuf>,
+    /// For `libvirt`: an initramfs for the kernel; a board needs one.
+    #[arg(long, value_name = "FILE")]
+    pub initrd: Option<PathBuf>,
     /// For `libvirt`: the socket of a vmand (the board's, forwarded) instead of one on the simulated board.
     #[arg(long, value_name = "SOCKET")]
     pub vmand: Option<PathBuf>,

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -16,6 +16,8 @@ const ESCAPE: &[u8] = b"\x1d";
 const TYPED: &[u8] = b"\rhelp\r";
 /// How long the guest may be silent before the dialogue is taken for ended.
 const SILENCE: Duration = Duration::from_secs(2);
+/// How long a guest that is never silent is listened to at a time: one that boots on the emulated board.
+const LONGEST: Duration = Duration::from_secs(15);
 /// How much of a long answer is shown.
 const SHOWN_LINES: usize = 15;
 
@@ -26,7 +28,7 @@ const SHOWN_LINES: usize = 15;
 pub(super) fn dialogue(uri: &str, domain: &str) -> Result<String> {
     // virsh wants a terminal: `script` gives it one.
     let mut virsh = Command::new("virsh");
-    virsh.args(["--no-pkttyagent", "-c", uri, "console", domain]);
+    virsh.args(["-c", uri, "console", domain]);
     let mut script = Command::new("script");
     script.args(["--quiet", "--return", "--command", &process::display(&virsh), "/dev/null"]);
     script.env("LC_ALL", "C").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -35,10 +37,11 @@ pub(super) fn dialogue(uri: &str, domain: &str) -> Result<String> {
         (child.stdin.take().context("no input")?, child.stdout.take().context("no output")?);
     let received = chunks(stdout);
     let mut text = until_silent(&received);
-    stdin.write_all(TYPED)?;
-    text += &until_silent(&received);
-    stdin.write_all(ESCAPE)?;
-    text += &until_silent(&received);
+    for keys in [TYPED, ESCAPE] {
+        // A console that has ended takes none; its last words tell why.
+        let _ = stdin.write_all(keys);
+        text += &until_silent(&received);
+    }
     drop(stdin);
     let status = child.wait()?;
     if !status.success() || !text.contains("Connected to domain") {
@@ -61,16 +64,20 @@ fn chunks(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
 }
 
 fn until_silent(received: &mpsc::Receiver<Vec<u8>>) -> String {
-    let mut bytes = Vec::new();
-    while let Ok(mut chunk) = received.recv_timeout(SILENCE) {
+    let (mut bytes, begin) = (Vec::new(), Instant::now());
+    while begin.elapsed() < LONGEST
+        && let Ok(mut chunk) = received.recv_timeout(SILENCE)
+    {
         bytes.append(&mut chunk);
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The first lines, without what only a terminal understands.
+/// The first lines from the connection on, without what only a terminal understands: before it virsh may complain about a
+/// polkit that nobody needs here.
 fn shortened(text: &str) -> String {
-    let clean = text.replace('\r', "");
+    let begin = text.find("Connected to domain").unwrap_or(0);
+    let clean = text[begin..].replace('\r', "");
     let lines: Vec<_> = clean.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
     lines[..lines.len().min(SHOWN_LINES)].join("\n")
 }

@@ -1,5 +1,6 @@
 //! `slice-manager`: the reference server of the Slice Manager API.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -80,11 +81,12 @@ fn serve(args: ServeArgs) -> Result<(), String> {
     let runtime = runtime.map_err(|error| format!("No runtime: {error}"))?;
     let (open, token) = (config.open, config.state.join("operator.token"));
     let ready = move |address: SocketAddr| {
-        println!("Listening on http://{address}/api/v1.0");
-        match open {
-            true => println!("Everybody who reaches this address may do everything (--open)"),
-            false => println!("The operator's token: {}", token.display()),
-        }
+        let who = match open {
+            true => "Everybody who reaches this address may do everything (--open)".to_owned(),
+            false => format!("The operator's token: {}", token.display()),
+        };
+        // Nobody may be there to read it.
+        let _ = writeln!(std::io::stdout(), "Listening on http://{address}/api/v1.0\n{who}");
     };
     runtime.block_on(daemon::run(&config, ready)).map_err(|error| error.to_string())
 }

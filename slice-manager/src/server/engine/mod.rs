@@ -12,6 +12,9 @@ mod handle;
 mod job;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 pub use events::{Event, Events, What};
 pub use handle::{EngineHandle, Shared};
 pub use job::{Answer, Ask, Job, RequestKey};

@@ -1,5 +1,7 @@
 //! The program itself: sockets, signals, deaths, real control groups.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper that fails is a test that fails")]
+
 mod process;
 
 use std::fs;
@@ -185,17 +187,17 @@ fn killed_at_any_moment_under_load_it_starts_again_with_groups_and_book_in_agree
         server.settled();
         let (_, chunks) = server.get("/compute_chunk");
         let chunks = chunks.as_array().unwrap();
-        let mut millicores = 0;
+        let mut sum = 0.0;
         for chunk in chunks {
             let cores = chunk["requirements"]["cpus"]["required"].as_f64().unwrap();
             let group = group.join(chunk["id"].as_str().unwrap());
             assert_eq!(quota(&group), format!("{:.0}", cores * 100_000.0), "round {round}: {chunk}");
-            millicores += (cores * 1_000.0).round() as u64;
+            sum += cores;
         }
         let made =
             fs::read_dir(&group).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_dir()).count();
         assert_eq!(made, chunks.len(), "round {round}: as many groups as chunks");
-        assert!(millicores <= 1_000, "round {round}: {millicores} of 1000");
+        assert!(sum < 1.000_1, "round {round}: {sum} of 1 core");
         for chunk in chunks {
             assert_eq!(server.delete(&format!("/compute_chunk/{}", chunk["id"].as_str().unwrap())).0, 204);
         }

@@ -1,7 +1,7 @@
 //! The one thread that decides and writes.
 //!
-//! Changes that wait are decided together and made to last by one commit ([`batch`]); only then are they seen and
-//! answered. A compute chunk that a back end is changing ([`flight`]) is busy: whatever else concerns it waits, and
+//! Changes that wait are decided together and made to last by one commit (`batch`); only then are they seen and
+//! answered. A compute chunk that a back end is changing (`flight`) is busy: whatever else concerns it waits, and
 //! everything else goes on. What a chunk will need more is taken at once, what it gives up is free only when the back
 //! end has done it: so the sum of what was promised never exceeds what there is.
 

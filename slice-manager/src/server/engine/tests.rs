@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Answer, Ask, EngineHandle, Job, start};
 use crate::World;
-use crate::api::{Compute, ComputeChunk, ComputeType, Cpus, Id, Kind, Resource, Size, SizeUnit};
+use crate::api::{Compute, ComputeChunk, ComputeType, Cpus, Id, Kind, Resource, Size, SizeUnit, Typed as _};
 use crate::backend::{BackendError, ComputeBackend};
 use crate::compose::{Quota, Usage};
 use crate::server::Failure;
@@ -233,10 +233,7 @@ fn intended(site: Site, before: Option<u32>, after: Option<u32>) -> Site {
     let Site { backend, engine, dir } = site;
     drop(engine);
     let store = Store::open(&dir.path().join("store")).unwrap();
-    let chunk = |cpus| match *chunk("a", cpus) {
-        Resource::ComputeChunk(chunk) => chunk,
-        _ => unreachable!(),
-    };
+    let chunk = |cpus| ComputeChunk::of(&chunk("a", cpus)).unwrap().clone();
     store.begin().unwrap();
     store.intend(&Intent { before: before.map(chunk), after: after.map(chunk) }, None).unwrap();
     store.commit().unwrap();

@@ -1,4 +1,4 @@
-//! Real targets: containers, virtual machines, programs whose threads come and go, loads of other people's tools.
+//! Real targets: containers, pods, programs whose threads come and go, loads of other people's tools.
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use std::collections::BTreeSet;
@@ -150,52 +150,6 @@ fn a_container_with_a_narrow_cpuset_gets_a_quota_and_its_old_one_in_the_end() {
     assert!(!container.threads().into_iter().any(is_reserved));
 }
 
-/// A machine of QEMU without hardware help. Its firmware is a jump to itself at the reset vector, so that its first CPU
-/// spins from the first moment on; the second one waits.
-fn machine(dir: &Path) -> Program {
-    const FIRMWARE_BYTES: usize = 64 << 10;
-    const RESET_VECTOR: usize = FIRMWARE_BYTES - 16;
-    let mut firmware = vec![0_u8; FIRMWARE_BYTES];
-    firmware[RESET_VECTOR..RESET_VECTOR + 2].copy_from_slice(&[0xeb, 0xfe]);
-    fs::write(dir.join("firmware"), firmware).unwrap();
-    let qmp = format!("unix:{},server=on,wait=off", dir.join("qmp").display());
-    let mut qemu = Command::new("qemu-system-x86_64");
-    qemu.args(["-accel", "tcg,thread=multi", "-smp", "2", "-m", "32", "-display", "none", "-nodefaults"]);
-    qemu.args(["-qmp", &qmp, "-name", "guest=dm-target,debug-threads=on", "-bios"]).arg(dir.join("firmware"));
-    Program::start(&mut qemu)
-}
-
-#[test]
-fn the_virtual_cpus_of_a_machine_are_reserved_and_its_other_threads_are_not() {
-    let test = "the_virtual_cpus_of_a_machine_are_reserved_and_its_other_threads_are_not";
-    let Some(_turn) = Turn::take_if_allowed(test) else { return };
-    if !has(test, "qemu-system-x86_64") {
-        return;
-    }
-    let (dir, balance) = (tempfile::tempdir().unwrap(), Balance::begin());
-    let qemu = machine(dir.path());
-    let (vcpus, all) = (Target::Vcpus(qemu.id()), Target::Process(qemu.id()));
-    let threads = |target: &Target| target.threads("/proc".as_ref()).unwrap_or_default();
-    eventually("two virtual CPUs", || threads(&vcpus).len() == 2 && dir.path().join("qmp").exists());
-    for name in [qemu.id().to_string(), dir.path().join("qmp").display().to_string()] {
-        let record = dir.path().join("record.jsonl");
-        let mut attach =
-            Program::start(monitor(&["attach", "--vm", &name, "--period", "50ms", "--record"]).arg(&record));
-        eventually("two reserved virtual CPUs", || threads(&vcpus).into_iter().all(is_reserved));
-        let reserved = threads(&all).into_iter().filter(|tid| is_reserved(*tid)).count();
-        assert!(reserved == 2 && threads(&all).len() > 2, "{reserved} of {:?}", threads(&all));
-        eventually("a budget of most of the period for the CPU that spins", || {
-            let recording = Recording::read(BufReader::new(fs::File::open(&record).unwrap()));
-            let budgets =
-                recording.iter().flat_map(|recording| recording.entries.iter().map(|entry| entry.budget_ns));
-            budgets.max().is_some_and(|most| most >= 35_000_000)
-        });
-        assert!(attach.stop().success());
-        assert!(!threads(&all).into_iter().any(is_reserved));
-    }
-    balance.is_even();
-}
-
 #[test]
 fn threads_that_come_and_go_are_reserved_while_they_live() {
     let test = "threads_that_come_and_go_are_reserved_while_they_live";
@@ -277,6 +231,76 @@ impl Drop for OwnGroup {
     fn drop(&mut self) {
         eventually("an empty group", || fs::remove_dir(&self.0).is_ok());
     }
+}
+
+/// The groups that the kubelet makes for a pod of two containers, with either of its drivers, and a program in each.
+struct Pod {
+    programs: Vec<Program>,
+    /// From the outermost one to the containers'.
+    groups: Vec<PathBuf>,
+}
+
+impl Pod {
+    fn start(mount: &Path, names: &[&str]) -> std::io::Result<Pod> {
+        let mut pod = Pod { programs: Vec::new(), groups: Vec::new() };
+        let mut group = mount.to_owned();
+        for name in names {
+            group.push(name);
+            pod.make(&group)?;
+        }
+        for digit in ["a", "b"] {
+            let container = group.join(format!("cri-containerd-{}.scope", digit.repeat(64)));
+            pod.make(&container)?;
+            let program = Program::sleeping();
+            fs::write(container.join("cgroup.procs"), program.id().to_string())?;
+            pod.programs.push(program);
+        }
+        Ok(pod)
+    }
+
+    fn make(&mut self, group: &Path) -> std::io::Result<()> {
+        fs::create_dir(group)?;
+        self.groups.push(group.to_owned());
+        Ok(())
+    }
+
+    fn reserved(&self) -> usize {
+        self.programs.iter().filter(|program| is_reserved(program.tid())).count()
+    }
+}
+
+impl Drop for Pod {
+    fn drop(&mut self) {
+        self.programs.clear();
+        for group in self.groups.iter().rev() {
+            eventually("an empty group", || fs::remove_dir(group).is_ok());
+        }
+    }
+}
+
+#[test]
+fn the_containers_of_a_pod_are_reserved_by_its_uid() {
+    let test = "the_containers_of_a_pod_are_reserved_by_its_uid";
+    let Some(_turn) = Turn::take_if_allowed(test) else { return };
+    let hierarchies = Hierarchies::read("/proc".as_ref());
+    let Some(mount) = hierarchies.unified().or(hierarchies.controller("pids")) else {
+        return println!("SKIPPED: {test}: no control group can be made here");
+    };
+    let balance = Balance::begin();
+    let uid = format!("{:08x}-2fa1-11d2-883f-0016d3cca427", std::process::id());
+    let slice = "kubepods-dmtest.slice";
+    let of_systemd = format!("kubepods-dmtest-pod{}.slice", uid.replace('-', "_"));
+    for names in [["kubepods-dmtest", &format!("pod{uid}")], [slice, &of_systemd]] {
+        let pod = match Pod::start(mount, &names) {
+            Ok(pod) => pod,
+            Err(error) => return println!("SKIPPED: {test}: no control group can be made here: {error}"),
+        };
+        let mut attach = Program::start(&mut monitor(&["attach", "--pod", &uid[..8], "--initial", "3ms"]));
+        eventually("a reservation in each container", || pod.reserved() == 2);
+        assert!(attach.stop().success());
+        assert_eq!(pod.reserved(), 0, "{names:?}");
+    }
+    balance.is_even();
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Static {
 
 impl Policy for Static {
     fn step(&mut self, sample: &Sample) -> Decision {
-        let saturated = sample.per_period(self.period).is_saturated(self.runtime);
+        let saturated = sample.is_saturated(self.period, self.runtime);
         Decision { runtime: self.runtime, changed: false, saturated }
     }
 

@@ -35,7 +35,7 @@ impl Percentile {
 impl Policy for Percentile {
     fn step(&mut self, sample: &Sample) -> Decision {
         let demand = sample.per_period(self.bounds.period);
-        let saturated = demand.is_saturated(self.runtime);
+        let saturated = sample.is_saturated(self.bounds.period, self.runtime);
         let wanted = if saturated {
             demand.executed.max(self.runtime).saturating_mul(2)
         } else {

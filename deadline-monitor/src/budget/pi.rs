@@ -41,7 +41,7 @@ impl Pi {
 impl Policy for Pi {
     fn step(&mut self, sample: &Sample) -> Decision {
         let demand = sample.per_period(self.bounds.period);
-        let saturated = demand.is_saturated(self.runtime);
+        let saturated = sample.is_saturated(self.bounds.period, self.runtime);
         let wanted = self.wanted(demand.executed, saturated);
         let down = TOWARDS.of(self.runtime.saturating_sub(wanted));
         let runtime = self.bounds.clamp(wanted.max(self.runtime.saturating_sub(down)));

@@ -55,6 +55,14 @@ pub(super) fn scaled(duration: Duration, by: u64, of: u64) -> Duration {
     }
 }
 
+/// Whether `scaled(duration, by, of)` is at least `least`, found without a division.
+pub(super) fn reaches(duration: Duration, by: u64, of: u64, least: Duration) -> bool {
+    if of == 0 {
+        return least.is_zero();
+    }
+    u128::from(as_nanos(duration)) * u128::from(by) >= u128::from(as_nanos(least)) * u128::from(of)
+}
+
 /// Its nanoseconds, at most `u64::MAX`.
 pub(super) fn as_nanos(duration: Duration) -> u64 {
     let seconds = duration.as_secs().checked_mul(1_000_000_000);

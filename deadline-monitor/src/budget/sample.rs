@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::ratio::{Ratio, as_nanos, scaled};
+use super::ratio::{Ratio, as_nanos, reaches, scaled};
 
 /// A saturated task used at least this much of its budget.
 const USED: Ratio = Ratio::percent(80);
@@ -29,7 +29,6 @@ pub struct Demand {
     pub executed: Duration,
     /// Time throttled in one period, if known.
     pub throttled: Option<Duration>,
-    period: Duration,
 }
 
 impl Sample {
@@ -39,7 +38,26 @@ impl Sample {
     pub fn per_period(&self, period: Duration) -> Demand {
         let (period_ns, interval_ns) = (as_nanos(period), as_nanos(self.interval));
         let scale = |time| scaled(time, period_ns, interval_ns);
-        Demand { executed: scale(self.executed), throttled: self.throttled.map(scale), period }
+        Demand { executed: scale(self.executed), throttled: self.throttled.map(scale) }
+    }
+
+    /// Whether the task wanted more than `runtime` in each `period`: it used most of it, and was throttled, or used all
+    /// if throttling is not known. The kernel counts waiting for other reservations as well, so either sign alone is
+    /// not enough; unless it waited most of the time and did not run at all, as one that pays back what it overran.
+    pub fn is_saturated(&self, period: Duration, runtime: Duration) -> bool {
+        let (period_ns, interval_ns) = (as_nanos(period), as_nanos(self.interval));
+        // Compared with the limits as it was measured: a division for each time would cost as much as all the rest.
+        let exceeds = |time, limit: Duration| {
+            reaches(time, period_ns, interval_ns, limit.saturating_add(Duration::from_nanos(1)))
+        };
+        let uses = |part: Ratio| reaches(self.executed, period_ns, interval_ns, part.of(runtime));
+        match self.throttled {
+            Some(throttled) => {
+                let starved = || self.executed.is_zero() && exceeds(throttled, period / 2);
+                exceeds(throttled, WAITED.of(period)) && (uses(USED) || starved())
+            }
+            None => uses(USED_UP),
+        }
     }
 
     /// The CPU time of this sample and an earlier one.
@@ -48,21 +66,6 @@ impl Sample {
             executed: self.executed.saturating_add(earlier.executed),
             throttled: None,
             interval: self.interval.saturating_add(earlier.interval),
-        }
-    }
-}
-
-impl Demand {
-    /// Whether the task wanted more than `runtime`: it used most of it, and was throttled, or used all if throttling
-    /// is not known. The kernel counts waiting for other reservations as well, so either sign alone is not enough;
-    /// unless it waited most of the time and did not run at all, as one that pays back what it overran.
-    pub fn is_saturated(&self, runtime: Duration) -> bool {
-        match self.throttled {
-            Some(throttled) => {
-                let starved = self.executed.is_zero() && throttled > self.period / 2;
-                starved || self.executed >= USED.of(runtime) && throttled > WAITED.of(self.period)
-            }
-            None => self.executed >= USED_UP.of(runtime),
         }
     }
 }

@@ -37,10 +37,10 @@ impl Saturation {
         Saturation { window, before: None, boost: 1, overhead, dead_band, bounds, runtime }
     }
 
-    fn boosted(&mut self, executed: Duration) -> Duration {
+    fn boosted(&mut self, sample: &Sample) -> Duration {
         self.before = None;
         self.boost = (self.boost * 2).min(BOOST_MAX);
-        executed.max(self.runtime).saturating_mul(self.boost)
+        sample.per_period(self.bounds.period).executed.max(self.runtime).saturating_mul(self.boost)
     }
 
     /// The budget of a task that was not throttled; the old one until two samples after a boost have been measured.
@@ -67,9 +67,8 @@ impl Saturation {
 
 impl Policy for Saturation {
     fn step(&mut self, sample: &Sample) -> Decision {
-        let demand = sample.per_period(self.bounds.period);
-        let saturated = demand.is_saturated(self.runtime);
-        let wanted = if saturated { self.boosted(demand.executed) } else { self.fitted(sample) };
+        let saturated = sample.is_saturated(self.bounds.period, self.runtime);
+        let wanted = if saturated { self.boosted(sample) } else { self.fitted(sample) };
         let runtime = self.bounds.clamp(wanted);
         let changed = self.differs(runtime);
         if changed {

@@ -57,7 +57,7 @@ impl Seed {
 impl Policy for Seed {
     fn step(&mut self, sample: &Sample) -> Decision {
         let demand = sample.per_period(self.bounds.period);
-        let saturated = demand.is_saturated(self.runtime);
+        let saturated = sample.is_saturated(self.bounds.period, self.runtime);
         self.window.push(demand.executed);
         let cmax = self.window.max().unwrap_or_default();
         if let Some(old) = self.cmax_old {

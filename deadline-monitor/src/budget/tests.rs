@@ -178,6 +178,36 @@ proptest! {
         }
     }
 
+    /// The window tells what sorting its last samples would.
+    #[test]
+    fn the_window_knows_its_two_largest(
+        size in 1_usize..9,
+        samples in prop::collection::vec(prop_oneof![Just(0), 0u64..5, any::<u64>()], 1..80),
+    ) {
+        let mut window = MaxWindow::new(size);
+        for end in 1..=samples.len() {
+            window.push(Duration::from_nanos(samples[end - 1]));
+            let mut last = samples[end.saturating_sub(size)..end].to_vec();
+            last.sort_unstable_by_key(|sample| core::cmp::Reverse(*sample));
+            let second = last.get(1).unwrap_or(&last[0]);
+            prop_assert_eq!(window.max(), Some(Duration::from_nanos(last[0])));
+            prop_assert_eq!(window.second(), Some(Duration::from_nanos(*second)));
+        }
+    }
+
+    /// Saturation is found without the division, as it would be with it.
+    #[test]
+    fn limits_hold_for_what_is_scaled(
+        time in any::<u64>(), by in any::<u64>(), of in any::<u64>(), near in -2_i64..3, far in any::<u64>(),
+    ) {
+        let time = Duration::from_nanos(time);
+        let scaled = ratio::scaled(time, by, of);
+        let next = u64::try_from(scaled.as_nanos()).unwrap().saturating_add_signed(near);
+        for least in [next, far].map(Duration::from_nanos) {
+            prop_assert_eq!(ratio::reaches(time, by, of, least), scaled >= least);
+        }
+    }
+
     /// While the demand grows, so does `l`; when it does not, `l` is 1.
     #[test]
     fn the_boost_doubles_while_the_demand_grows(steps in prop::collection::vec(0u64..1_000, 1..80)) {

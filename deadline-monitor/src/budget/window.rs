@@ -33,13 +33,18 @@ impl MaxWindow {
     /// Puts a sample in, over the oldest once the window is full.
     pub fn push(&mut self, sample: Duration) {
         let sample = as_nanos(sample);
-        self.rank(sample);
         if self.samples.len() < self.size {
+            self.rank(sample);
             return self.samples.push(sample);
         }
         let Some(oldest) = self.samples.get_mut(self.oldest) else { return };
         let left = core::mem::replace(oldest, sample);
         self.oldest = if self.oldest + 1 == self.size { 0 } else { self.oldest + 1 };
+        // As with an idle task, most of the time: what comes is what goes.
+        if left == sample {
+            return;
+        }
+        self.rank(sample);
         if left >= self.second {
             (self.most, self.second) = (0, 0);
             for index in 0..self.samples.len() {

@@ -110,14 +110,15 @@ impl Server {
     }
 
     fn run(&mut self, most: Duration, rest: Duration) {
-        let time = self.stretched(self.left).min(rest).min(most);
+        let whole = self.stretched(self.left);
+        let time = whole.min(rest).min(most);
         self.left = self.left.saturating_sub(self.shrunk(time));
         self.now += time;
         self.executed += time;
         if let Some(front) = self.jobs.front_mut() {
             front.1 -= time;
         }
-        if self.left.is_zero() || time == self.stretched(self.left) {
+        if self.left.is_zero() || time == whole {
             self.throttled = true;
             self.left = Duration::ZERO;
         }
@@ -192,6 +193,15 @@ mod tests {
         server.release(ms(50));
         server.advance(ms(1_000));
         assert_eq!(server.ended, [Job { release: ms(0), response: ms(210) }]);
+    }
+
+    #[test]
+    fn a_job_of_half_the_budget_leaves_the_other_half() {
+        let mut server = Server::new(ms(20), ms(100), None);
+        server.release(ms(10));
+        server.release(ms(10));
+        server.advance(ms(1_000));
+        assert_eq!(server.ended.iter().map(|job| job.response).collect::<Vec<_>>(), [ms(10), ms(20)]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ fn budgets(trace: &Trace) -> Vec<u128> {
 }
 
 #[test]
-fn the_sources_policy_draws_figures_24_and_26() {
+fn the_sources_policy_draws_figures_24_to_27() {
     let of = |load, initial| {
         budgets(&run(PolicyKind::Seed, Load::Constant(Duration::from_millis(load)), initial, 12))
     };
@@ -25,8 +25,21 @@ fn the_sources_policy_draws_figures_24_and_26() {
     assert_eq!(of(10, 2), ten);
     let twenty = [2_000, 2_200, 2_592, 3_519, 6_000, 14_311, 53_125, 80_000, 35_037, 22_000];
     assert_eq!(of(20, 2), twenty);
-    assert_eq!(of(10, 8).last(), Some(&11_000));
-    assert_eq!(of(20, 8).last(), Some(&22_000));
+    assert_eq!(of(10, 8), [8_000, 8_800, 10_368, 14_076, 23_950, 14_636, 11_000]);
+    let twenty = [8_000, 8_800, 10_368, 14_076, 24_002, 57_244, 80_000, 55_655, 30_094, 22_000];
+    assert_eq!(of(20, 8), twenty);
+}
+
+/// A backlog is worked off at the rate of the budget, whatever the sizes of the jobs: 8 of 10 ms in each period.
+#[test]
+fn a_fixed_budget_that_is_too_small_is_used_up_all_the_same() {
+    for load in [10, 20] {
+        let trace = run(PolicyKind::Static, Load::Constant(Duration::from_millis(load)), 8, 12);
+        assert_eq!(
+            (trace.executed, trace.summary().over_allocation),
+            (8 * Duration::from_millis(120), Some(0))
+        );
+    }
 }
 
 /// Late jobs, over-allocation in percent and changes, over 30 s from a first budget of 2 ms.

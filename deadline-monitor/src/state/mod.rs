@@ -11,5 +11,5 @@ mod remembering;
 
 pub use identity::boot_id;
 pub use journal::{Error, Journal, Loaded, SetAside};
-pub use record::{Saved, SavedAttr, SavedThread};
+pub use record::{Item, Saved, SavedAttr, SavedThread};
 pub use remembering::{Recovered, Remembering};

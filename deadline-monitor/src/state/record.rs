@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -80,7 +81,27 @@ pub struct Saved {
     /// The threads, by their ids.
     pub threads: BTreeMap<u32, SavedThread>,
     /// The owner's things, by kind and id.
-    pub items: BTreeMap<(String, String), Value>,
+    pub items: BTreeMap<(String, String), Item>,
+}
+
+/// Something of the owner's. It is kept as text: a tree of values would take ten times the memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item(Box<str>);
+
+impl From<&Value> for Item {
+    fn from(value: &Value) -> Item {
+        Item(value.to_string().into())
+    }
+}
+
+impl Item {
+    /// What was put there.
+    ///
+    /// # Errors
+    /// It is of another type.
+    pub fn read<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        serde_json::from_str(&self.0)
+    }
 }
 
 impl Saved {
@@ -95,7 +116,7 @@ impl Saved {
                 self.threads.remove(&tid);
             }
             Record::Put { kind, id, value } => {
-                self.items.insert((kind, id), value);
+                self.items.insert((kind, id), Item::from(&value));
             }
             Record::Removed { kind, id } => {
                 self.items.remove(&(kind, id));
@@ -111,10 +132,11 @@ impl Saved {
             start: thread.start,
             before: thread.before,
         });
-        let items = self.items.iter().map(|((kind, id), value)| Record::Put {
+        let items = self.items.iter().map(|((kind, id), item)| Record::Put {
             kind: kind.clone(),
             id: id.clone(),
-            value: value.clone(),
+            // What was written from a value is read as one.
+            value: item.read().unwrap_or_default(),
         });
         std::iter::once(begin).chain(threads).chain(items)
     }

@@ -10,6 +10,8 @@ mount -t debugfs debugfs /sys/kernel/debug
 mount -t tmpfs tmpfs /tmp
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 echo +cpu > /sys/fs/cgroup/cgroup.subtree_control
+ip link set lo up
+echo guest > /etc/hostname
 echo "root:x:0:0:root:/root:/bin/sh" > /etc/passwd
 echo "GUEST-UP Linux $(uname -r), $(nproc) CPUs, control groups: $(cat /sys/fs/cgroup/cgroup.controllers)"
 failed=0

@@ -23,7 +23,7 @@ use crate::{assets, process, workspace};
 /// What `guest` takes.
 #[derive(Debug, Args)]
 pub struct GuestArgs {
-    /// Only these test programs of deadline-monitor: kernel, quota, refusals, cli.
+    /// Only these test programs of deadline-monitor: kernel, quota, refusals, cli, daemon.
     names: Vec<String>,
     /// Install missing packages without asking.
     #[arg(long)]
@@ -31,9 +31,19 @@ pub struct GuestArgs {
 }
 
 /// Test programs that need nothing but the kernel, a shell and busybox.
-const TESTS: [&str; 4] = ["kernel", "quota", "refusals", "cli"];
+const TESTS: [&str; 5] = ["kernel", "quota", "refusals", "cli", "daemon"];
 /// Tests that the emulator's speed, or the missing tools of the guest, make meaningless there.
-const LEFT_OUT: [&str; 1] = ["the_experiment_runs_on_the_kernel"];
+const LEFT_OUT: [&str; 6] = [
+    "the_experiment_runs_on_the_kernel",
+    "more_targets_than_files_are_monitored_and_given_back",
+    "ten_thousand_targets_with_1024_files_are_observed",
+    "promtool_finds_nothing_wrong_with_the_metrics",
+    "a_real_prometheus_scrapes_the_daemon",
+    "the_interface_answers_as_its_openapi_document_says",
+];
+/// What the daemon's tests read, from the workspace.
+const FILES: [&str; 2] =
+    ["deadline-monitor/tests/daemon/certificate.pem", "deadline-monitor/tests/daemon/key.pem"];
 /// Far above what it takes.
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -50,7 +60,7 @@ pub fn run(args: &GuestArgs) -> Result<()> {
     let directory = workspace::target_dir().join("guest");
     fs::create_dir_all(&directory).with_context(|| format!("Cannot create {}", directory.display()))?;
     let archive = directory.join("initramfs.cpio");
-    system::pack(&programs, &LEFT_OUT, &archive)?;
+    system::pack(&programs, &FILES.map(|file| workspace::root().join(file)), &LEFT_OUT, &archive)?;
     println!("guest: Linux {}, {}", kernel.release, names.join(", "));
     let mut passed = false;
     process::each_line_within(&mut qemu(&kernel.image, &archive), LIMIT, |line| {

@@ -16,8 +16,13 @@ const INIT: &str = include_str!("init.sh");
 const TESTS: &str = "etc/tests";
 const LEFT_OUT: &str = "etc/left-out";
 
-/// Packs the guest's system. Test programs are those with `true`.
-pub(super) fn pack(programs: &[(PathBuf, bool)], left_out: &[&str], output: &Path) -> Result<()> {
+/// Packs the guest's system. Test programs are those with `true`; they find `files` where they find them outside.
+pub(super) fn pack(
+    programs: &[(PathBuf, bool)],
+    files: &[PathBuf],
+    left_out: &[&str],
+    output: &Path,
+) -> Result<()> {
     let tree = Tree::with_busybox(INIT, &assets::host_busybox()?)?;
     let mut libraries = BTreeSet::new();
     let stripped = tempfile::tempdir()?;
@@ -30,6 +35,9 @@ pub(super) fn pack(programs: &[(PathBuf, bool)], left_out: &[&str], output: &Pat
     }
     for library in &libraries {
         tree.program(relative(library)?, library)?;
+    }
+    for file in files {
+        tree.file(relative(file)?, file)?;
     }
     let tests: Vec<_> =
         programs.iter().filter(|program| program.1).map(|(path, _)| path.display().to_string()).collect();

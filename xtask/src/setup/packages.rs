@@ -109,6 +109,11 @@ const PYTHON_LIBVIRT: Package =
 const PYTEST: Package = file("python3-pytest", "/usr/lib/python3/dist-packages/pytest", "runs the tests");
 const LIBVIRTD: Package =
     program("libvirt-daemon", "libvirtd", "libvirt's own test driver, which ours is compared with");
+const LIBVIRT_QEMU: Package = program(
+    "libvirt-daemon-driver-qemu",
+    "virt-qemu-run",
+    "a libvirt whose virtual CPUs deadline-monitor's tests reserve",
+);
 const PROMETHEUS: Package = program("prometheus", "promtool", "checks the daemons' metrics and scrapes them");
 
 /// What installs packages: a group of jobs with the same needs.
@@ -149,6 +154,9 @@ impl Need {
                 RT_APP,
                 STRESS_NG,
                 QEMU_HOST,
+                LIBVIRT,
+                LIBVIRTD,
+                LIBVIRT_QEMU,
             ],
             Need::Python => &[GCC, LIBC_DEV, PYTHON, PYTHON_VENV],
             Need::Guest => &[QEMU_HOST, CPIO, BINUTILS],

@@ -7,7 +7,7 @@ use super::{Clocks, Engine, Reader};
 use crate::sched::DeadlineScheduler;
 use crate::serve::api::{self, EventName, Failure};
 use crate::serve::config::OnStart;
-use crate::state::Loaded;
+use crate::state::{Item, Loaded};
 
 impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
     /// Goes on where the state file says that the last run was.
@@ -22,21 +22,20 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
         let saved = self.shared.borrow().journal().borrow().saved().clone();
         let next = saved.items.get(&("counter".to_owned(), "next-id".to_owned()));
         let ids = saved.items.keys().filter_map(|(_, id)| id.parse::<u64>().ok());
-        self.next_id =
-            ids.map(|id| id + 1).chain(next.and_then(serde_json::Value::as_u64)).max().unwrap_or(1);
-        for ((kind, id), value) in &saved.items {
+        self.next_id = ids.map(|id| id + 1).chain(next.and_then(|next| next.read().ok())).max().unwrap_or(1);
+        for ((kind, id), item) in &saved.items {
             let Ok(number) = id.parse::<u64>() else { continue };
             if kind == "target"
-                && let Err(failure) = self.again(number, value, loaded)
+                && let Err(failure) = self.again(number, item, loaded)
             {
                 self.lost(kind, number, EventName::TargetEnded, &failure)?;
             }
         }
         // What is not monitored again gives its bandwidth back before reservations are held again.
         self.restore_others()?;
-        for ((kind, id), value) in &saved.items {
+        for ((kind, id), item) in &saved.items {
             let Some(number) = id.parse::<u64>().ok().filter(|_| kind == "lease") else { continue };
-            let stored = serde_json::from_value::<StoredLease>(value.clone());
+            let stored = item.read::<StoredLease>();
             let stored = stored.map_err(|error| Failure::argument(error.to_string()));
             let held = stored.and_then(|stored| {
                 if loaded.rebooted {
@@ -53,9 +52,8 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
     }
 
     /// Monitors a target of the last run, if it is still there.
-    fn again(&mut self, id: u64, value: &serde_json::Value, loaded: &Loaded) -> Result<(), Failure> {
-        let stored: Stored =
-            serde_json::from_value(value.clone()).map_err(|error| Failure::argument(error.to_string()))?;
+    fn again(&mut self, id: u64, item: &Item, loaded: &Loaded) -> Result<(), Failure> {
+        let stored: Stored = item.read().map_err(|error| Failure::argument(error.to_string()))?;
         if self.recovery.on_start == OnStart::Restore {
             return Err(Failure::not_found("This daemon is configured to restore what an earlier run left"));
         }

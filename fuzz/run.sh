@@ -10,7 +10,7 @@ set -eu
 seconds=${1:-10}
 [ $# -gt 0 ] && shift
 here=$(cd "$(dirname "$0")" && pwd)
-targets=${*:-frame command image device_tree smc state rest}
+targets=${*:-frame command image device_tree smc state rest weights training}
 build=${CARGO_TARGET_DIR:-$here/target}/fuzz
 triple=$(rustc -vV | sed -n 's/^host: //p')
 

@@ -9,6 +9,8 @@
 //! | [`rest`] | a body of deadline-monitor's REST interface | a value that is read back, or a short refusal; settings that are checked without a fault |
 //! | [`smc`] | calls of CPUs and what CPUs do | memory and CPUs never belong to two, states follow the table |
 //! | [`state`] | operations | no sequence leaves the state table |
+//! | [`weights`] | a file of a trained agent | a refusal, or an agent that decides alike with and without the standard library |
+//! | [`training`] | changes of a stored training | what was stored is read back; a refusal, or a training that goes on |
 
 pub mod command;
 pub mod device_tree;
@@ -17,3 +19,5 @@ pub mod image;
 pub mod rest;
 pub mod smc;
 pub mod state;
+pub mod training;
+pub mod weights;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 7] = [
+const TARGETS: [(&str, Target); 9] = [
     ("frame", vman_fuzz::frame::run),
     ("command", vman_fuzz::command::run),
     ("image", vman_fuzz::image::run),
@@ -12,6 +12,8 @@ const TARGETS: [(&str, Target); 7] = [
     ("rest", vman_fuzz::rest::run),
     ("smc", vman_fuzz::smc::run),
     ("state", vman_fuzz::state::run),
+    ("weights", vman_fuzz::weights::run),
+    ("training", vman_fuzz::training::run),
 ];
 
 #[test]

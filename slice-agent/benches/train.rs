@@ -11,7 +11,7 @@ use std::time::Instant;
 use nix::time::{ClockId, clock_gettime};
 use slice_agent::env::{EnvConfig, PreemptionRule};
 use slice_agent::learn::replay::Transition;
-use slice_agent::learn::{Learner, Method, Training};
+use slice_agent::learn::{Learner, Method, Recipe, Training};
 
 /// As in the source document.
 const EPISODES: u32 = 500;
@@ -49,7 +49,8 @@ fn update_ms(method: Method) -> f64 {
 fn training(method: Method, seed: u64) -> Training {
     let config = EnvConfig::source_document(PreemptionRule::Claims);
     let settings = method.settings(&config, EPISODES, None);
-    Training::new(method, config, seed, settings).expect("the defaults hold")
+    let recipe = Recipe::Source { method, settings };
+    Training::new(&recipe, config, seed, EPISODES).expect("the defaults hold")
 }
 
 /// A run of 500 episodes of 60 steps with three agents, CPU time of its thread, s.

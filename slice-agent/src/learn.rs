@@ -5,7 +5,8 @@
 //! (replay parameters, target network, exploration) is ours; docs/slices.md lists it.
 //!
 //! [`Algorithm`] has the options beyond the source document. They are [`TeamLearner`]s and learn in any [`World`]: the
-//! slices' own, or the tiny ones of [`diagnostic`], whose best reward is known. [`Rollout`] is the one loop for all.
+//! slices' own, or the tiny ones of [`diagnostic`], whose best reward is known. [`Rollout`] is the one loop for all; a
+//! [`Training`] is a [`Recipe`] in the slices' world, with what it takes to stop it and to go on.
 
 mod acting;
 mod algorithm;
@@ -22,6 +23,7 @@ pub mod nn;
 pub mod noise;
 pub mod offline;
 mod product;
+mod recipe;
 pub mod replay;
 mod rollout;
 mod slices;
@@ -35,9 +37,10 @@ pub use acting::{AgentCard, TrainedAgent};
 pub use algorithm::{Algorithm, Tuning};
 pub use error::LearnError;
 pub use learner::{Learner, Settings};
+pub use recipe::{Method, Offline, Recipe};
 pub use rollout::Rollout;
 pub use slices::SliceWorld;
 pub use source::{SourceTeam, Speech};
 pub use team::{Experience, Mode, TeamLearner};
-pub use train::{LearntEpisode, Method, Trained, Training, train};
+pub use train::Training;
 pub use world::{Seen, Shape, World};

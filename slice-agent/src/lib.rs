@@ -43,3 +43,8 @@ pub mod traffic;
 pub use error::Error;
 #[cfg(feature = "std")]
 pub use simd::vectors;
+
+/// The example of docs/learners.md, compiled and run with the other examples.
+#[cfg(all(doctest, feature = "train"))]
+#[doc = include_str!("../../docs/learners.md")]
+struct LearnersPage;

@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 use slice_agent::env::{Action, BatchEnv, EnvConfig, PreemptionRule, SliceEnv};
 use slice_agent::infer::Agent;
-use slice_agent::learn::{Method, Training};
+use slice_agent::learn::{Algorithm, Method, Recipe, Training, Tuning};
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -71,17 +71,39 @@ fn steps_and_resets_of_environments_allocate_nothing() {
 
 const ACTIONS: [u8; 18] = [4, 1, 0, 2, 2, 3, 4, 1, 0, 2, 2, 3, 4, 1, 0, 2, 2, 3];
 
+/// A training whose memory has grown: it knows the length of its episodes, and has made updates.
+fn grown(recipe: &Recipe) -> Training {
+    let mut training = Training::new(recipe, config(PreemptionRule::Claims, false), 1, 20).unwrap();
+    (0..8).for_each(|_| drop(training.episode().unwrap()));
+    training
+}
+
+fn nothing_is_allocated(recipe: &Recipe) {
+    let mut training = grown(recipe);
+    // Five episodes: also the end of a horizon, and a new target network.
+    let episodes = || (0..5).for_each(|_| drop(std::hint::black_box(training.episode().unwrap())));
+    assert_eq!(allocations(episodes), 0, "{} talks {}", recipe.name(), recipe.talks());
+}
+
 #[test]
 fn decisions_and_updates_of_a_training_allocate_nothing() {
     for method in Method::ALL {
-        let config = config(PreemptionRule::Claims, false);
-        let settings = method.settings(&config, 5, None);
-        let mut training = Training::new(method, config, 1, settings).unwrap();
-        training.episode().unwrap();
-        let episode = || {
-            std::hint::black_box(training.episode().unwrap());
-        };
-        assert_eq!(allocations(episode), 0, "{}", method.name());
+        let settings = method.settings(&config(PreemptionRule::Claims, false), 20, None);
+        nothing_is_allocated(&Recipe::Source { method, settings });
+    }
+}
+
+#[test]
+fn decisions_and_updates_of_every_other_learner_allocate_nothing() {
+    for algorithm in Algorithm::ALL {
+        for talks in [false, true].into_iter().filter(|talks| *talks || !algorithm.must_talk()) {
+            nothing_is_allocated(&Recipe::Beyond {
+                algorithm,
+                talks,
+                tuning: Tuning::default(),
+                offline: None,
+            });
+        }
     }
 }
 

@@ -91,6 +91,8 @@ fn bad_input_is_refused_with_its_rule() {
     let file = dir.path().join("capture.csv");
     fs::write(&file, "Time,Length\n3,10\n2,10\n").unwrap();
     let trace = format!("mmtc={}", file.display());
+    let short_log = dir.path().join("log.csv").display().to_string();
+    assert!(slice_agent(&["record", "--out", &short_log, "--episodes", "1"]).status.success());
     for (arguments, rule) in [
         (vec!["eval", "--policy", "greedy"], "there are: random, static, codes"),
         (vec!["eval", "--episodes", "0"], "0 is not in 1..=1000000"),
@@ -98,7 +100,18 @@ fn bad_input_is_refused_with_its_rule() {
         (vec!["eval", "--messages", "2"], "The predefined codes need 3 messages, the space has 2"),
         (vec!["eval", "--delay", "101"], "arrivals_delay_steps is 101, it must be at most 100"),
         (vec!["train", "--exploration", "1.5"], "It must lie between 0 and 1"),
-        (vec!["train", "--method", "ppo"], "There is no method \"ppo\"; there are: step, madrl, predefined"),
+        (
+            vec!["train", "--method", "ppo"],
+            "There is no method \"ppo\"; there are: step, madrl, predefined, dqn",
+        ),
+        (vec!["train", "--method", "dial", "--set", "env.messages=1"], "dial needs at least 2 messages"),
+        (vec!["train", "--method", "mappo", "--log", &short_log], "mappo learns from what it does itself"),
+        (
+            vec!["train", "--method", "vdn", "--talks", "--log", &short_log],
+            "Line 1 of the log: the columns must be",
+        ),
+        (vec!["record", "--out", "/nowhere/log", "--episodes", "1"], "Cannot write /nowhere/log"),
+        (vec!["record", "--out", "/nowhere/log", "--random", "2"], "--random must lie between 0 and 1"),
         (vec!["train", "--set", "env.colour=red"], "unknown field `colour`"),
         (vec!["train", "--set", "episodes"], "It must be FIELD=VALUE"),
         (vec!["train", "--config", "/nowhere"], "Cannot use /nowhere: No such file"),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where its own material is wrong")]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -181,6 +182,68 @@ fn a_file_that_may_not_grow_leaves_the_old_checkpoint_whole() {
     assert_ne!(fs::read(&file).unwrap(), old);
 }
 
+/// A small file system in memory, unmounted at the end.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    fn mounted() -> Option<Disk> {
+        let dir = tempfile::tempdir().unwrap();
+        let mount = ["-t", "tmpfs", "-o", "size=4m", "slice-agent-test"];
+        let done = Command::new("mount").args(mount).arg(dir.path()).output();
+        done.is_ok_and(|output| output.status.success()).then(|| Disk(dir))
+    }
+
+    /// Fills it up to `free` bytes.
+    fn fill(&self, free: u64) {
+        let mut file = fs::File::create(self.0.path().join("filler")).unwrap();
+        let mut length: u64 = 0;
+        while file.write_all(&[0; 4096]).is_ok() {
+            length += 4096;
+        }
+        file.set_len(length - free / 4096 * 4096).unwrap();
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let done = Command::new("umount").arg(self.0.path()).status();
+        assert!(done.is_ok_and(|status| status.success()), "{} stays mounted", self.0.path().display());
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_checkpoint_whole() {
+    let Some(disk) = Disk::mounted() else {
+        println!(
+            "SKIPPED: a_full_disk_leaves_the_old_checkpoint_whole: this user may not mount a file system"
+        );
+        return;
+    };
+    let (out, whole) = (disk.0.path().join("run"), tempfile::tempdir().unwrap());
+    let (out, whole) = (out.to_str().unwrap(), whole.path().join("run"));
+    let short = ["train", "--method", "madrl", "--seeds", "1", "--episodes"];
+    succeed(&[&short[..], &["4", "--out", whole.to_str().unwrap()]].concat());
+    succeed(&[&short[..], &["2", "--out", out]].concat());
+    let config = fs::read_to_string(format!("{out}/config.toml")).unwrap();
+    fs::write(format!("{out}/config.toml"), config.replace("episodes = 2\n", "episodes = 4\n")).unwrap();
+    let file = format!("{out}/madrl-seed-0/training.safetensors");
+    let old = fs::read(&file).unwrap();
+    // Room for metrics and agents, and for the begin of the new checkpoint.
+    disk.fill(old.len() as u64 / 2);
+    let message = refused(&["train", "--resume", out]);
+    assert!(
+        message.contains("training.safetensors") && message.contains("No space left on device"),
+        "{message}"
+    );
+    assert!(fs::read(&file).unwrap() == old, "the old checkpoint was touched");
+    let names = fs::read_dir(format!("{out}/madrl-seed-0")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(names.into_iter().all(|name| !name.to_string_lossy().ends_with(".part")));
+    fs::remove_file(disk.0.path().join("filler")).unwrap();
+    succeed(&["train", "--resume", out]);
+    let never_stopped = fs::read(whole.join("madrl-seed-0/training.safetensors")).unwrap();
+    assert!(fs::read(&file).unwrap() == never_stopped, "the resumed training has other bits");
+}
+
 #[test]
 fn trained_agents_are_judged_beside_policies() {
     let dir = tempfile::tempdir().unwrap();
@@ -208,6 +271,77 @@ fn trained_agents_are_judged_beside_policies() {
     );
     let message = refused(&["eval", "--checkpoint", &format!("{out}/step-seed-0/training.safetensors")]);
     assert!(message.contains("It holds training, weights is needed"), "{message}");
+}
+
+/// Learners beyond the source document: the same folder, resumed to the same bits, judged by the same command.
+#[test]
+fn every_learner_trains_resumes_and_is_judged_by_the_same_commands() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let learners = "dqn,double-dqn,duelling-dqn,vdn,qmix,mappo,dial";
+    let train = |out: &str, episodes: &str| {
+        let horizon = ["--set", "tuning.horizon=120", "--seeds", "1", "--episodes", episodes, "--out", out];
+        succeed(
+            &[&["train", "--method", learners, "--rule", "work-conserving", "--arbiter"], &horizon[..]]
+                .concat(),
+        );
+    };
+    let (whole, cut) = (path("whole"), path("cut"));
+    train(&whole, "6");
+    train(&cut, "3");
+    let config = fs::read_to_string(format!("{cut}/config.toml")).unwrap();
+    fs::write(format!("{cut}/config.toml"), config.replace("episodes = 3\n", "episodes = 6\n")).unwrap();
+    succeed(&["train", "--resume", &cut]);
+    for learner in learners.split(',') {
+        for file in ["metrics.csv", "training.safetensors", "agent-0.safetensors", "agent-2.safetensors"] {
+            let read = |run: &str| fs::read(format!("{run}/{learner}-seed-0/{file}")).unwrap();
+            assert!(read(&whole) == read(&cut), "{learner}: {file} differs");
+        }
+    }
+    let checkpoints: Vec<_> =
+        learners.split(',').map(|learner| format!("{whole}/{learner}-seed-0")).collect();
+    let judge = [
+        "eval",
+        "--rule",
+        "work-conserving",
+        "--seeds",
+        "1",
+        "--episodes",
+        "5",
+        "--json",
+        "--policy",
+        "demand",
+    ];
+    let output =
+        succeed(&[&judge[..], &["--arbiter", "on", "--checkpoint", &checkpoints.join(",")]].concat());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 1 + 7);
+    assert!(lines.iter().all(|line| line["conflicts_per_100"]["mean"] == 0.0), "{text}");
+}
+
+/// A log that never shows how to do it well, and an agent that does better than who wrote it.
+#[test]
+fn a_log_of_random_claims_teaches_agents_that_do_better_than_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, out) = (dir.path().join("log.csv"), dir.path().join("run"));
+    let (log, out) = (log.to_str().unwrap(), out.to_str().unwrap());
+    let world = ["--rule", "work-conserving", "--arbiter", "--episodes"];
+    let recorded = succeed(&[&["record", "--random", "1", "--out", log], &world[..], &["150"]].concat());
+    let said = String::from_utf8(recorded.stderr).unwrap();
+    let before: f64 =
+        said.split("mean reward of ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    let train = ["train", "--method", "double-dqn", "--seeds", "1", "--log", log, "--json", "--out", out];
+    let output = succeed(&[&train[..], &world[..], &["40"]].concat());
+    let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let curve = fs::read_to_string(format!("{out}/double-dqn-seed-0/metrics.jsonl")).unwrap();
+    let rewards =
+        curve.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["reward"].as_f64().unwrap());
+    let last: Vec<f64> = rewards.skip(30).collect();
+    let after = last.iter().sum::<f64>() / last.len() as f64;
+    assert!(after > before + 5.0, "{before} became {after}: {line}");
+    let again = fs::read_to_string(format!("{out}/config.toml")).unwrap();
+    assert!(again.contains("[offline]"), "{again}");
 }
 
 #[test]

@@ -44,7 +44,7 @@ const RULES: &[Rule] = &[
         ..rule("aivirt-python", &["vman-core", "deadline-monitor", "slice-agent"])
     },
     rule("aivirt-node", &[]),
-    rule("vman-fuzz", &["vman-core", "vman-firmware", "vman-sim", "deadline-monitor"]),
+    rule("vman-fuzz", &["vman-core", "vman-firmware", "vman-sim", "deadline-monitor", "slice-agent"]),
     rule("no-std-guard", &["vman-core", "vman-firmware", "slice-agent"]),
     rule("board-suite", &["vman-core"]),
     rule("xtask", &[]),

@@ -13,6 +13,7 @@ use slice_agent::traffic::{SliceClass, TraceColumns};
 use super::Failure;
 use super::bench::BenchArgs;
 use super::config::read_trace;
+use super::record::RecordArgs;
 use super::replay::ReplayArgs;
 use super::report::ReportArgs;
 use super::scenario::Scenario;
@@ -33,8 +34,10 @@ pub(super) enum Command {
     Eval(EvalArgs),
     /// Reproduces the whole evaluation and writes a page with tables and plots.
     Report(ReportArgs),
-    /// Trains the learning methods of the source document and shows how conflicts fall.
+    /// Trains the learning methods of the source document, or others, and shows how conflicts fall.
     Train(TrainArgs),
+    /// Writes a log of what a rule does, for learning without a world (`train --log`).
+    Record(RecordArgs),
     /// Trains over the values of one field of the configuration, such as the size of the message space.
     Sweep(SweepArgs),
     /// Plays captured traffic: what it is like, and what policies and trained agents make of it.

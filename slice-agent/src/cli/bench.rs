@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 use slice_agent::env::{Action, BatchEnv, EnvConfig, PreemptionRule, SliceEnv};
 use slice_agent::infer::Agent;
-use slice_agent::learn::{Method, Training};
+use slice_agent::learn::{Method, Recipe, Training};
 
 use super::{Failure, summary, train};
 
@@ -92,7 +92,8 @@ fn batch() -> Result<f64, Failure> {
 fn training(episodes: u32) -> Result<(f64, Vec<u8>), Failure> {
     let config = config();
     let settings = Method::Step.settings(&config, episodes + 2, None);
-    let mut training = Training::new(Method::Step, config, 0, settings)?;
+    let recipe = Recipe::Source { method: Method::Step, settings };
+    let mut training = Training::new(&recipe, config, 0, episodes + 2)?;
     // The replay fills.
     (0..2).try_for_each(|_| training.episode().map(drop))?;
     let begin = Instant::now();
@@ -100,7 +101,7 @@ fn training(episodes: u32) -> Result<(f64, Vec<u8>), Failure> {
         training.episode()?;
     }
     let seconds = begin.elapsed().as_secs_f64();
-    let agent = training.agents(0).into_iter().next().ok_or("There is no agent")?;
+    let agent = training.agents().into_iter().next().ok_or("There is no agent")?;
     Ok((seconds, agent.to_checkpoint()?.to_bytes()?))
 }
 

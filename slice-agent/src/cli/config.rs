@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use slice_agent::env::{
     CpuDrift, CpuLaw, EnvConfig, PreemptionRule, Resource, SliceEnv, SliceSpec, TrafficModel,
 };
+use slice_agent::learn::offline::Log;
 use slice_agent::learn::replay::Sampling;
-use slice_agent::learn::{Method, Settings};
+use slice_agent::learn::{
+    Algorithm, Method, Offline, Recipe, Settings, SliceWorld, Training, Tuning, World as _,
+};
 use slice_agent::traffic::{SliceClass, TraceColumns, TrafficSpec, TrafficTrace};
 use toml::{Table, Value};
 
@@ -20,7 +23,7 @@ use slice_agent::study::offsets;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RunConfig {
-    /// Learning methods: step, madrl, predefined.
+    /// Learning methods: step, madrl, predefined, dqn, double-dqn, duelling-dqn, vdn, qmix, mappo, dial.
     pub(super) methods: Vec<String>,
     /// Number of seeds.
     pub(super) seeds: u64,
@@ -38,8 +41,33 @@ pub(super) struct RunConfig {
     pub(super) beta_rate: Option<f64>,
     /// Prioritised replay; as the method has it if left out.
     pub(super) prioritised: Option<bool>,
+    /// Whether learners beyond the source document talk; only those that must, if left out.
+    pub(super) talks: Option<bool>,
+    /// What they learn from instead of what they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) offline: Option<OfflineRun>,
+    /// Their tuning; the source document's methods have theirs.
+    pub(super) tuning: Tuning,
     /// The world.
     pub(super) env: World,
+}
+
+/// Learning from a log alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfflineRun {
+    /// The log: CSV, as `slice-agent record` writes it.
+    pub(super) log: PathBuf,
+    /// Updates before each episode, which only shows what has been learnt.
+    #[serde(default = "updates")]
+    pub(super) updates: u32,
+    /// Weight of the penalty on values of levels that nobody tried.
+    #[serde(default)]
+    pub(super) conservative: f64,
+}
+
+fn updates() -> u32 {
+    60
 }
 
 /// The world of a run.
@@ -115,6 +143,9 @@ impl Default for RunConfig {
             bottleneck: None,
             beta_rate: None,
             prioritised: None,
+            talks: None,
+            offline: None,
+            tuning: Tuning::default(),
             env: World::default(),
         }
     }
@@ -228,23 +259,38 @@ impl RunConfig {
         rule(is_rate, "beta_rate must be at least 0")?;
         rule(!self.methods.is_empty(), "methods must name at least one")?;
         // As an environment: its configuration alone does not know whether its traffic can exist.
-        SliceEnv::new(self.env.build()?, 0)?;
-        self.methods().map(drop)
+        let env = self.env.build()?;
+        SliceEnv::new(env.clone(), 0)?;
+        let all = self.recipes(&env)?;
+        all.iter().try_for_each(|recipe| Ok(Training::new(recipe, env.clone(), 0, 1).map(drop)?))
     }
 
-    /// The methods.
-    pub(super) fn methods(&self) -> Result<Vec<Method>, Failure> {
-        let of = |name: &String| {
-            let found = Method::ALL.into_iter().find(|method| method.name() == name);
-            found.ok_or_else(|| {
-                format!("There is no method {name:?}; there are: step, madrl, predefined").into()
-            })
+    /// What is trained in an environment of `env`.
+    pub(super) fn recipes(&self, env: &EnvConfig) -> Result<Vec<Recipe>, Failure> {
+        self.methods.iter().map(|name| self.recipe(name, env)).collect()
+    }
+
+    fn recipe(&self, name: &str, env: &EnvConfig) -> Result<Recipe, Failure> {
+        if let Some(method) = Method::ALL.into_iter().find(|method| method.name() == name) {
+            if self.offline.is_some() {
+                return Err(format!("{name} learns from what it does itself, not from a log").into());
+            }
+            return Ok(Recipe::Source { method, settings: self.settings(method, env) });
+        }
+        let Some(algorithm) = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == name) else {
+            let known = Method::ALL.map(Method::name).into_iter().chain(Algorithm::ALL.map(Algorithm::name));
+            let known = known.collect::<Vec<_>>().join(", ");
+            return Err(format!("There is no method {name:?}; there are: {known}").into());
         };
-        self.methods.iter().map(of).collect()
+        let talks = self.talks.unwrap_or_else(|| algorithm.must_talk());
+        let exploration_decay = self.exploration.unwrap_or(self.tuning.exploration_decay);
+        let tuning = Tuning { exploration_decay, ..self.tuning };
+        let offline = self.offline.as_ref().map(|offline| offline.read(env, talks)).transpose()?;
+        Ok(Recipe::Beyond { algorithm, talks, tuning, offline })
     }
 
     /// The settings of `method` in an environment of `env`.
-    pub(super) fn settings(&self, method: Method, env: &EnvConfig) -> Settings {
+    fn settings(&self, method: Method, env: &EnvConfig) -> Settings {
         let own = method.settings(env, self.episodes, self.exploration);
         let sampling = match self.prioritised {
             Some(true) => Sampling::Prioritised,
@@ -257,6 +303,17 @@ impl RunConfig {
             beta_rate: self.beta_rate.unwrap_or(own.beta_rate),
             ..own
         }
+    }
+}
+
+impl OfflineRun {
+    fn read(&self, env: &EnvConfig, talks: bool) -> Result<Offline, Failure> {
+        let shape = SliceWorld::new(env.clone(), talks)?.shape();
+        let named =
+            |error: &dyn std::error::Error| format!("Cannot use {}: {}", self.log.display(), chain(error));
+        let file = File::open(&self.log).map_err(|error| named(&error))?;
+        let log = Log::read(file, shape).map_err(|error| named(&error))?;
+        Ok(Offline { log: Arc::new(log), updates: self.updates, conservative: self.conservative })
     }
 }
 
@@ -398,11 +455,36 @@ mod tests {
             ("env.resource", "memory", "it must be cpu or prb"),
             ("env.messages", "0", "messages is 0, it must be at least 1"),
             ("methods", "[]", "methods must name at least one"),
-            ("methods", "[\"ppo\"]", "There is no method \"ppo\"; there are: step, madrl, predefined"),
+            ("methods", "[\"ppo\"]", "There is no method \"ppo\"; there are: step, madrl, predefined, dqn"),
+            ("tuning.colour", "1", "unknown field `colour`"),
+            ("offline", "{ log = \"/nowhere\" }", "step learns from what it does itself, not from a log"),
             ("exploration", "1.5", "exploration: It must lie between 0 and 1"),
         ] {
             let found = refused(path, value);
             assert!(found.contains(message), "{path}={value}: {found}");
+        }
+    }
+
+    #[test]
+    fn learners_beyond_the_source_document_are_methods_too() {
+        let refused = |fields: &[(&str, &str)]| {
+            let mut draft = Draft::read(None).unwrap();
+            draft.set("methods", "[\"vdn\", \"dial\"]").unwrap();
+            fields.iter().for_each(|(path, value)| draft.set(path, value).unwrap());
+            draft.finish().map_err(|error| chain(error.as_ref()))
+        };
+        let config = refused(&[("tuning.rate", "0.002"), ("exploration", "0.9")]).unwrap();
+        let recipes = config.recipes(&config.env.build().unwrap()).unwrap();
+        assert_eq!(recipes.iter().map(Recipe::talks).collect::<Vec<_>>(), [false, true]);
+        let Recipe::Beyond { tuning, .. } = &recipes[0] else { panic!("vdn is beyond") };
+        assert_eq!((tuning.rate, tuning.exploration_decay), (0.002, 0.9));
+        for (fields, message) in [
+            ([("tuning.rate", "-1")].as_slice(), "rate is -1, it must be above 0"),
+            (&[("talks", "false")], "dial needs at least 2 messages, the world has 0"),
+            (&[("env.messages", "1")], "dial needs at least 2 messages, the world has 1"),
+            (&[("offline", "{ log = \"/nowhere\" }")], "Cannot use /nowhere: No such file"),
+        ] {
+            assert!(refused(fields).unwrap_err().contains(message), "{fields:?}");
         }
     }
 

@@ -33,7 +33,7 @@ fn svg(curves: &[Curve]) -> Result<String, Failure> {
         mesh.max_light_lines(0).x_desc("episode").y_desc("steps with a conflict, mean of seeds").draw()?;
         for (index, (of_method, line)) in methods.iter().zip(lines).enumerate() {
             let style = Palette99::pick(index).stroke_width(2);
-            let name = of_method.first().map_or("", |curve| curve.method.name());
+            let name = of_method.first().map_or("", |curve| curve.method);
             let series = chart.draw_series(LineSeries::new(line, style))?;
             series.label(name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
         }

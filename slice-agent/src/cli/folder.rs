@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use slice_agent::checkpoint::{Checkpoint, CheckpointError, Kind, write_whole};
-use slice_agent::learn::{LearntEpisode, Method, Training};
+use slice_agent::eval::Episode;
+use slice_agent::learn::Training;
 
 use super::Failure;
 use super::config::{Draft, RunConfig};
@@ -48,7 +49,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn of(episode: u32, learnt: &LearntEpisode) -> Line {
+    pub(super) fn of(episode: u32, learnt: &Episode) -> Line {
         Line {
             episode,
             conflicts: learnt.conflicts,
@@ -92,8 +93,8 @@ impl RunFolder {
     }
 
     /// The folder of one training, made if it is missing.
-    pub(super) fn training(&self, method: Method, seed: u64) -> Result<TrainingFolder, Failure> {
-        let path = self.0.join(format!("{}-seed-{seed}", method.name()));
+    pub(super) fn training(&self, method: &str, seed: u64) -> Result<TrainingFolder, Failure> {
+        let path = self.0.join(format!("{method}-seed-{seed}"));
         fs::create_dir_all(&path).map_err(|error| format!("Cannot make {}: {error}", path.display()))?;
         Ok(TrainingFolder(path))
     }
@@ -105,15 +106,15 @@ pub(super) struct TrainingFolder(PathBuf);
 
 impl TrainingFolder {
     /// Stores metrics, then weights, then everything: whenever it is cut off, the training that is stored has its metrics.
-    pub(super) fn store(&self, training: &Training, seed: u64, lines: &[Line]) -> Result<(), Failure> {
+    pub(super) fn store(&self, training: &Training, lines: &[Line]) -> Result<(), Failure> {
         self.write("metrics.csv", comma_separated(lines)?.as_bytes())?;
         self.write("metrics.jsonl", json_lines(lines)?.as_bytes())?;
-        for agent in training.agents(seed) {
+        for agent in training.agents() {
             let name = format!("agent-{}.safetensors", agent.card().slice);
             agent.to_checkpoint()?.save(&self.0.join(name))?;
         }
         let mut whole = Checkpoint::new(Kind::Training);
-        whole.describe("seed", &seed)?;
+        whole.describe("seed", &training.seed())?;
         whole.store("", training);
         Ok(whole.save(&self.0.join("training.safetensors"))?)
     }

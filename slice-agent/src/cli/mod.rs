@@ -16,6 +16,7 @@ mod folder;
 mod generate;
 mod plot;
 mod progress;
+mod record;
 mod replay;
 mod report;
 mod scenario;
@@ -42,6 +43,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         Command::Eval(args) => evaluate(&args),
         Command::Report(args) => report::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::Record(args) => record::run(&args),
         Command::Sweep(args) => sweep::run(&args),
         Command::Replay(mut args) => replay::run(&mut args),
         Command::Bench(args) => bench::run(&args),

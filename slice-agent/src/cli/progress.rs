@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use slice_agent::learn::Method;
 
 use super::Failure;
 use super::folder::Line;
@@ -18,7 +17,7 @@ const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 /// The bar.
 pub(super) struct Progress {
     bar: ProgressBar,
-    plots: Vec<(Method, ProgressBar)>,
+    plots: Vec<(&'static str, ProgressBar)>,
     state: Mutex<State>,
     /// Episodes that a column of a plot stands for.
     episodes_of_column: u32,
@@ -33,7 +32,7 @@ struct State {
 
 impl Progress {
     /// A bar for `total` episodes; `plot` adds a plot for each of `methods`.
-    pub(super) fn new(total: u64, methods: &[Method], plot: bool) -> Result<Progress, Failure> {
+    pub(super) fn new(total: u64, methods: &[&'static str], plot: bool) -> Result<Progress, Failure> {
         let all = MultiProgress::new();
         let mut plots = Vec::new();
         for method in methods.iter().filter(|_| plot) {
@@ -52,7 +51,7 @@ impl Progress {
     }
 
     /// An episode was done.
-    pub(super) fn add(&self, method: Method, line: &Line) {
+    pub(super) fn add(&self, method: &str, line: &Line) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.latest.len() == LATEST {
             state.latest.pop_front();
@@ -76,7 +75,7 @@ impl Progress {
         columns[column].0 += f64::from(line.conflicts);
         columns[column].1 += 1.0;
         let (method, plot) = &self.plots[index];
-        plot.set_message(format!("{:>10} {}", method.name(), sparkline(columns)));
+        plot.set_message(format!("{:>10} {}", method, sparkline(columns)));
     }
 
     /// Nothing more will come.

@@ -49,7 +49,7 @@ fn one(curves: &[Curve]) -> Summary {
     };
     let conflicts: fn(&Line) -> f64 = |line| f64::from(line.conflicts);
     Summary {
-        method: curves.first().map_or("", |curve| curve.method.name()),
+        method: curves.first().map_or("", |curve| curve.method),
         seeds: curves.len(),
         episodes: curves.first().map_or(0, |curve| curve.lines.len()),
         conflicts_first_100: spread(first, conflicts),

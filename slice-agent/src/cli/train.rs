@@ -10,7 +10,7 @@ use rayon::ThreadPoolBuilder;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::Serialize;
 use slice_agent::env::EnvConfig;
-use slice_agent::learn::{Method, Training};
+use slice_agent::learn::{Recipe, Training};
 
 use super::Failure;
 use super::args::Rule;
@@ -29,7 +29,7 @@ pub(super) struct TrainArgs {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Goes on with the run in this folder; its results are those of a run that was never stopped, to the last bit.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "config", "set", "methods", "rule", "arbiter", "seeds", "episodes", "exploration"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "config", "set", "methods", "rule", "arbiter", "seeds", "episodes", "exploration", "talks", "log"])]
     resume: Option<PathBuf>,
     /// Writes one CSV line for each episode into this file.
     #[arg(long, value_name = "FILE")]
@@ -48,7 +48,7 @@ pub(super) struct RunSettings {
     /// Sets a field of the configuration, as env.messages=8 or env.slices.0.share=20.
     #[arg(long = "set", value_name = "FIELD=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
-    /// Methods: step, madrl, predefined [default: all].
+    /// Methods: step, madrl, predefined, dqn, double-dqn, duelling-dqn, vdn, qmix, mappo, dial [default: the first three].
     #[arg(long = "method", value_name = "NAME", value_delimiter = ',')]
     methods: Vec<String>,
     /// When claims beyond shares are a conflict [default: claims].
@@ -67,6 +67,12 @@ pub(super) struct RunSettings {
     /// 0.98 (madrl), 0.99 (predefined).
     #[arg(long, value_name = "DECAY")]
     exploration: Option<f64>,
+    /// Lets learners beyond the source document talk to one another (dial always does).
+    #[arg(long)]
+    talks: bool,
+    /// Learns from this log alone (`slice-agent record` writes one); for learners of values.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
     /// Threads [default: one for each core]; the results do not depend on them.
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     pub(super) threads: usize,
@@ -99,6 +105,12 @@ impl RunSettings {
                 draft.set(field, &value)?;
             }
         }
+        if self.talks {
+            draft.set("talks", "true")?;
+        }
+        if let Some(log) = &self.log {
+            draft.set("offline", &format!("{{ log = {:?} }}", log.display().to_string()))?;
+        }
         for (field, value) in &self.set {
             draft.set(field, value)?;
         }
@@ -109,7 +121,7 @@ impl RunSettings {
 /// A training's result: one line for each episode.
 #[derive(Debug, Clone)]
 pub(super) struct Curve {
-    pub(super) method: Method,
+    pub(super) method: &'static str,
     pub(super) seed: u64,
     pub(super) lines: Vec<Line>,
 }
@@ -161,13 +173,14 @@ pub(super) fn train_all(
     let stop = stop_flag()?;
     let env = config.env.build()?;
     let seeds = config.first_seed..config.first_seed + config.seeds;
-    let methods = config.methods()?;
+    let recipes = config.recipes(&env)?;
     let jobs: Vec<_> =
-        methods.iter().flat_map(|method| seeds.clone().map(move |seed| (*method, seed))).collect();
-    let progress = Progress::new(jobs.len() as u64 * u64::from(config.episodes), &methods, settings.plot)?;
+        recipes.iter().flat_map(|recipe| seeds.clone().map(move |seed| (recipe, seed))).collect();
+    let names: Vec<_> = recipes.iter().map(Recipe::name).collect();
+    let progress = Progress::new(jobs.len() as u64 * u64::from(config.episodes), &names, settings.plot)?;
     let pool = ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
-    let one = |(method, seed)| {
-        Job { config, env: &env, folder, progress: &progress, stop: &stop }.train(method, seed)
+    let one = |(recipe, seed)| {
+        Job { config, env: &env, folder, progress: &progress, stop: &stop }.train(recipe, seed)
     };
     let curves: Result<Vec<_>, Failure> = pool.install(|| jobs.into_par_iter().map(one).collect());
     progress.finish();
@@ -207,9 +220,9 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn train(&self, method: Method, seed: u64) -> Result<Curve, Failure> {
-        let settings = self.config.settings(method, self.env);
-        let mut training = Training::new(method, self.env.clone(), seed, settings)?;
+    fn train(&self, recipe: &Recipe, seed: u64) -> Result<Curve, Failure> {
+        let method = recipe.name();
+        let mut training = Training::new(recipe, self.env.clone(), seed, self.config.episodes)?;
         let folder = self.folder.map(|folder| folder.training(method, seed)).transpose()?;
         let mut lines = match &folder {
             Some(folder) => folder.resume(&mut training)?,
@@ -224,12 +237,12 @@ impl Job<'_> {
             lines.push(line);
             let is_due = training.episodes_done().is_multiple_of(self.config.checkpoint_every);
             if let (Some(folder), true) = (&folder, is_due) {
-                folder.store(&training, seed, &lines)?;
+                folder.store(&training, &lines)?;
                 stored = lines.len();
             }
         }
         if let (Some(folder), true) = (&folder, stored < lines.len()) {
-            folder.store(&training, seed, &lines)?;
+            folder.store(&training, &lines)?;
         }
         Ok(Curve { method, seed, lines })
     }
@@ -252,7 +265,7 @@ fn episodes(curves: &[Curve]) -> Result<String, Failure> {
     for curve in curves {
         for line in &curve.lines {
             table.serialize(Row {
-                method: curve.method.name(),
+                method: curve.method,
                 seed: curve.seed,
                 episode: line.episode,
                 conflicts: line.conflicts,

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::network::{Network, Pass};
-use super::train::Method;
+use super::nn;
+use super::recipe::Method;
 use crate::checkpoint::{Checkpoint, CheckpointError, Kind};
 use crate::env::{Action, EnvConfig, LEVELS, Observation};
 use crate::policy::{AgentContext, Code, Policy, Team};
@@ -11,7 +12,7 @@ use crate::policy::{AgentContext, Code, Policy, Team};
 /// What a file of weights says about its agent, under the name `agent` of its header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentCard {
-    /// How it learnt: `step`, `madrl` or `predefined`.
+    /// How it learnt: `step`, `vdn` and so on.
     pub method: String,
     /// Index of its slice.
     pub slice: usize,
@@ -34,6 +35,9 @@ pub struct TrainedAgent {
     network: Network,
     pass: Pass,
     features: Vec<f32>,
+    /// Whether it keeps to the levels that do not exceed the total; the source document's agents know of none.
+    masked: bool,
+    /// Its slice, and all that is shared, Hz.
     context: Option<(AgentContext, u64)>,
 }
 
@@ -41,7 +45,8 @@ impl TrainedAgent {
     /// The agent of `card` with this network.
     pub fn new(card: AgentCard, network: Network) -> TrainedAgent {
         let (pass, features) = (Pass::new(&network, 1), vec![0.0; network.inputs()]);
-        TrainedAgent { card, network, pass, features, context: None }
+        let masked = Method::ALL.iter().all(|method| method.name() != card.method);
+        TrainedAgent { card, network, pass, features, masked, context: None }
     }
 
     /// What is known of it.
@@ -107,12 +112,12 @@ impl TrainedAgent {
         fits.then(|| Team::Agents(agents.into_iter().enumerate().map(with_context).collect()))
     }
 
-    fn message(&self, level: usize, learnt: Option<usize>) -> usize {
+    fn message(&self, level: usize, learnt: usize) -> usize {
         match (&self.context, self.card.method.as_str()) {
             (Some((context, _)), "predefined") => {
                 Code::of(context.claims_hz[level], context.share_hz).message()
             }
-            _ => learnt.unwrap_or(0),
+            _ => learnt,
         }
     }
 }
@@ -127,18 +132,12 @@ impl Policy for TrainedAgent {
         self.pass.input_mut(0).copy_from_slice(&self.features);
         self.network.forward(None, &mut self.pass);
         let (levels, messages) = self.pass.values(0).split_at(LEVELS);
-        let level = greatest(levels).unwrap_or(0);
-        Action { level, message: self.message(level, greatest(messages)) }
+        let fits = |level: usize| {
+            self.context.as_ref().is_none_or(|(context, total_hz)| context.claims_hz[level] <= *total_hz)
+        };
+        let allowed = |level: usize| !self.masked || fits(level);
+        let level = nn::greatest(levels, allowed);
+        let message = self.message(level, nn::greatest(messages, |_| true));
+        Action { level, message }
     }
-}
-
-/// Index of the greatest value; the first of equal ones.
-pub(super) fn greatest(values: &[f32]) -> Option<usize> {
-    let mut best = None;
-    for (index, value) in values.iter().enumerate() {
-        if best.is_none_or(|best: usize| *value > values[best]) {
-            best = Some(index);
-        }
-    }
-    best
 }

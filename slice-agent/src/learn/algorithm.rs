@@ -68,18 +68,24 @@ impl Algorithm {
     /// # Errors
     /// A setting breaks its rule, or the world has not what the learner needs.
     pub fn team(self, shape: Shape, tuning: &Tuning, seed: u64) -> Result<Box<dyn TeamLearner>, LearnError> {
-        let plain = ValueSettings { double: false, ..tuning.value() };
+        Ok(match (self, self.value_settings(tuning)) {
+            (_, Some(settings)) => Box::new(ValueTeam::new(shape, settings, seed)?),
+            (Algorithm::Dial, None) => Box::new(DialTeam::new(shape, tuning.dial(), seed)?),
+            (_, None) => Box::new(MappoTeam::new(shape, tuning.mappo(), seed)?),
+        })
+    }
+
+    /// The settings of a learner of values; none for other learners.
+    pub fn value_settings(self, tuning: &Tuning) -> Option<ValueSettings> {
         let double = tuning.value();
-        let settings = match self {
-            Algorithm::Dqn => plain,
-            Algorithm::DoubleDqn => double,
-            Algorithm::DuellingDqn => ValueSettings { duelling: true, ..double },
-            Algorithm::Vdn => ValueSettings { mixing: Mixing::Sum, ..double },
-            Algorithm::Qmix => ValueSettings { mixing: Mixing::Monotonic, ..double },
-            Algorithm::Mappo => return Ok(Box::new(MappoTeam::new(shape, tuning.mappo(), seed)?)),
-            Algorithm::Dial => return Ok(Box::new(DialTeam::new(shape, tuning.dial(), seed)?)),
-        };
-        Ok(Box::new(ValueTeam::new(shape, settings, seed)?))
+        match self {
+            Algorithm::Dqn => Some(ValueSettings { double: false, ..double }),
+            Algorithm::DoubleDqn => Some(double),
+            Algorithm::DuellingDqn => Some(ValueSettings { duelling: true, ..double }),
+            Algorithm::Vdn => Some(ValueSettings { mixing: Mixing::Sum, ..double }),
+            Algorithm::Qmix => Some(ValueSettings { mixing: Mixing::Monotonic, ..double }),
+            Algorithm::Mappo | Algorithm::Dial => None,
+        }
     }
 }
 
@@ -101,6 +107,7 @@ impl FromStr for Algorithm {
 
 /// What may be tuned, alike for all learners; what a learner does not have, it ignores.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Tuning {
     /// Rate of Adam.
     pub rate: f64,

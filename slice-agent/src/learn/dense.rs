@@ -36,6 +36,11 @@ impl Dense {
         Dense { inputs, outputs, values }
     }
 
+    /// Takes over the weights and biases of a layer of the same size.
+    pub fn copy_weights(&mut self, from: &Dense) {
+        self.values.copy_from_slice(&from.values);
+    }
+
     /// Number of inputs.
     pub fn inputs(&self) -> usize {
         self.inputs

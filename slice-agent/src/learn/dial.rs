@@ -10,13 +10,14 @@ use rand_xoshiro::rand_core::SeedableRng;
 
 mod model;
 
-pub use model::{DialModel, Unrolled};
+pub use model::{DialModel, Unrolled, Work};
 
 use super::error::{LearnError, check};
 use super::experience::Ring;
 use super::explore::{Exploration, explore};
+use super::network::Network;
 use super::nn::state::{restore_optimiser, restore_weights, store_optimiser, store_weights};
-use super::nn::{Adam, Layers, greatest};
+use super::nn::{Adam, greatest};
 use super::team::{Experience, Mode, TeamLearner};
 use super::world::{Seen, Shape};
 use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
@@ -73,7 +74,7 @@ impl DialSettings {
 /// Gradients are shortened to this norm.
 const NORM: f64 = 10.0;
 
-/// A team with differentiable messages.
+/// A team with differentiable messages. Once its memory has grown, neither deciding nor learning allocates.
 #[derive(Debug, Clone)]
 pub struct DialTeam {
     settings: DialSettings,
@@ -84,6 +85,11 @@ pub struct DialTeam {
     random: Xoshiro256PlusPlus,
     exploration: f64,
     steps: u32,
+    places: Vec<usize>,
+    unrolled: Unrolled<f32>,
+    work: Work<f32>,
+    /// Message scores of a decision, with noise while learning.
+    scores: Vec<f32>,
 }
 
 impl DialTeam {
@@ -107,29 +113,33 @@ impl DialTeam {
             random,
             exploration: settings.exploration.in_episode(0),
             steps: 0,
+            places: Vec::new(),
+            unrolled: Unrolled::default(),
+            work: Work::default(),
+            scores: Vec::new(),
         })
-    }
-
-    fn noise(&mut self, count: usize) -> Vec<f32> {
-        let draw = |_| {
-            let noise: f32 = StandardNormal.sample(&mut self.random);
-            noise * narrow(self.settings.noise)
-        };
-        (0..count).map(draw).collect()
     }
 
     fn update(&mut self) {
         let shape = self.online.shape();
-        let places = self.ring.draw(self.settings.batch, &mut self.random);
-        let noise = self.noise(places.len() * shape.agents * shape.messages);
-        let unrolled = Unrolled::gather(&self.ring, &places, noise);
-        let goals = self.online.goals(&self.target, &unrolled);
-        self.online.descend(&unrolled, &goals, true);
-        self.adam.descend(self.online.layers_mut());
-        if self.adam.steps() % self.settings.target_every == 0 {
-            self.target.clone_from(&self.online);
+        let DialTeam { settings, online, target, places, unrolled, work, random, .. } = self;
+        self.ring.draw(settings.batch, random, places);
+        unrolled.noise.clear();
+        let count = places.len() * shape.agents * shape.messages;
+        unrolled.noise.extend((0..count).map(|_| noise(settings.noise, random)));
+        unrolled.gather(&self.ring, places);
+        online.aim(target, unrolled, work);
+        online.descend(unrolled, work, true);
+        self.adam.descend(online);
+        if self.adam.steps() % settings.target_every == 0 {
+            target.copy_weights(online);
         }
     }
+}
+
+fn noise(deviation: f64, random: &mut Xoshiro256PlusPlus) -> f32 {
+    let normal: f32 = StandardNormal.sample(random);
+    normal * narrow(deviation)
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "networks compute in single precision")]
@@ -146,15 +156,17 @@ impl TeamLearner for DialTeam {
         let shape = self.online.shape();
         let (learns, part) = (mode == Mode::Learn, if mode == Mode::Learn { self.exploration } else { 0.0 });
         for (agent, action) in actions.iter_mut().enumerate() {
-            let mut values = self.online.outputs(agent, seen.of(agent, &shape));
-            let (levels, scores) = values.split_at_mut(shape.levels);
+            let outputs = self.online.outputs(agent, seen.of(agent, &shape), &mut self.work);
+            let (levels, scores) = outputs.split_at(shape.levels);
+            self.scores.clear();
+            self.scores.extend_from_slice(scores);
             if learns {
-                let noise = self.noise(scores.len());
-                scores.iter_mut().zip(noise).for_each(|(score, noise)| *score += noise);
+                let (deviation, random) = (self.settings.noise, &mut self.random);
+                self.scores.iter_mut().for_each(|score| *score += noise(deviation, random));
             }
             let may = |level: usize| seen.levels_of(agent, &shape)[level];
             let level = explore(greatest(levels, may), shape.levels, part, may, &mut self.random);
-            *action = Action { level, message: greatest(scores, |_| true) };
+            *action = Action { level, message: greatest(&self.scores, |_| true) };
         }
     }
 
@@ -164,6 +176,10 @@ impl TeamLearner for DialTeam {
         if self.ring.len() >= self.settings.batch && self.steps.is_multiple_of(self.settings.update_every) {
             self.update();
         }
+    }
+
+    fn network(&self, agent: usize) -> Option<Network> {
+        self.online.network(agent)
     }
 }
 

@@ -34,6 +34,12 @@ pub enum LearnError {
         /// What there is.
         messages: usize,
     },
+    /// The learner cannot learn from a log.
+    #[error("{learner} learns from what it does itself, not from a log")]
+    NeedsWorld {
+        /// Name of the learner.
+        learner: &'static str,
+    },
     /// A log of episodes does not fit.
     #[error("Line {line} of the log: {rule}")]
     Log {

@@ -8,7 +8,7 @@ use super::team::Experience;
 use super::world::Shape;
 use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
 
-/// A ring of joint steps; nothing is allocated once it is full.
+/// A ring of joint steps. Its memory is taken once: neither adding, drawing nor gathering allocates.
 #[derive(Debug, Clone)]
 pub struct Ring {
     shape: Shape,
@@ -41,7 +41,7 @@ pub struct AgentBatch<R> {
 }
 
 /// Joint steps.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Batch<R> {
     /// Each agent's part.
     pub agents: Vec<AgentBatch<R>>,
@@ -51,6 +51,17 @@ pub struct Batch<R> {
     pub next_state: Vec<R>,
     /// The episode ended there.
     pub last: Vec<bool>,
+}
+
+impl<R> AgentBatch<R> {
+    fn clear(&mut self) {
+        self.before.clear();
+        self.after.clear();
+        self.allowed_after.clear();
+        self.levels.clear();
+        self.messages.clear();
+        self.rewards.clear();
+    }
 }
 
 impl<R: Real> Batch<R> {
@@ -80,17 +91,18 @@ fn put<T: Copy>(values: &mut Vec<T>, place: usize, new: &[T]) {
 impl Ring {
     /// An empty ring for `capacity` steps, at least 1.
     pub fn new(shape: Shape, capacity: usize) -> Ring {
+        let (capacity, agents) = (capacity.max(1), shape.agents);
         Ring {
             shape,
-            capacity: capacity.max(1),
+            capacity,
             next: 0,
-            before: Vec::new(),
-            after: Vec::new(),
-            allowed_after: Vec::new(),
-            levels: Vec::new(),
-            messages: Vec::new(),
-            rewards: Vec::new(),
-            last: Vec::new(),
+            before: Vec::with_capacity(capacity * shape.state()),
+            after: Vec::with_capacity(capacity * shape.state()),
+            allowed_after: Vec::with_capacity(capacity * agents * shape.levels),
+            levels: Vec::with_capacity(capacity * agents),
+            messages: Vec::with_capacity(capacity * agents),
+            rewards: Vec::with_capacity(capacity * agents),
+            last: Vec::with_capacity(capacity),
         }
     }
 
@@ -120,10 +132,12 @@ impl Ring {
         self.next = (place + 1) % self.capacity;
     }
 
-    /// Draws `count` places, all alike; none when the ring is empty.
-    pub fn draw(&self, count: usize, random: &mut Xoshiro256PlusPlus) -> Vec<usize> {
-        let law = Uniform::new(0, self.len());
-        law.map(|law| (0..count).map(|_| law.sample(random)).collect()).unwrap_or_default()
+    /// Draws `count` places, all alike, instead of what `places` held; none when the ring is empty.
+    pub fn draw(&self, count: usize, random: &mut Xoshiro256PlusPlus, places: &mut Vec<usize>) {
+        places.clear();
+        if let Ok(law) = Uniform::new(0, self.len()) {
+            places.extend((0..count).map(|_| law.sample(random)));
+        }
     }
 
     /// The place of the step before `place` in the same episode, if the ring still has it.
@@ -134,40 +148,40 @@ impl Ring {
         (!is_oldest && before < self.len() && !self.last[before]).then_some(before)
     }
 
-    /// The steps at `places` as a batch.
+    /// Writes the steps at `places` into `batch`.
     ///
     /// # Panics
     /// There is no such place.
-    pub fn gather<R: Real>(&self, places: &[usize]) -> Batch<R> {
+    pub fn gather<R: Real>(&self, places: &[usize], batch: &mut Batch<R>) {
         let width = self.shape.state();
-        let rows = |from: &[f32]| -> Vec<R> {
+        let rows = |from: &[f32], to: &mut Vec<R>| {
+            to.clear();
             places
                 .iter()
-                .flat_map(|place| from[place * width..][..width].iter().copied())
-                .map(widen)
-                .collect()
+                .for_each(|place| to.extend(from[place * width..][..width].iter().copied().map(widen::<R>)));
         };
-        Batch {
-            agents: (0..self.shape.agents).map(|agent| self.agent(agent, places)).collect(),
-            state: rows(&self.before),
-            next_state: rows(&self.after),
-            last: places.iter().map(|place| self.last[*place]).collect(),
+        rows(&self.before, &mut batch.state);
+        rows(&self.after, &mut batch.next_state);
+        batch.last.clear();
+        batch.last.extend(places.iter().map(|place| self.last[*place]));
+        batch.agents.resize_with(self.shape.agents, AgentBatch::default);
+        for (agent, part) in batch.agents.iter_mut().enumerate() {
+            self.gather_agent(agent, places, part);
         }
     }
 
-    fn agent<R: Real>(&self, agent: usize, places: &[usize]) -> AgentBatch<R> {
+    fn gather_agent<R: Real>(&self, agent: usize, places: &[usize], part: &mut AgentBatch<R>) {
         let Shape { agents, features, levels, .. } = self.shape;
-        let mut batch = AgentBatch::default();
+        part.clear();
         for place in places {
             let index = place * agents + agent;
-            batch.before.extend(self.before[index * features..][..features].iter().copied().map(widen::<R>));
-            batch.after.extend(self.after[index * features..][..features].iter().copied().map(widen::<R>));
-            batch.allowed_after.extend_from_slice(&self.allowed_after[index * levels..][..levels]);
-            batch.levels.push(self.levels[index]);
-            batch.messages.push(self.messages[index]);
-            batch.rewards.push(widen(self.rewards[index]));
+            part.before.extend(self.before[index * features..][..features].iter().copied().map(widen::<R>));
+            part.after.extend(self.after[index * features..][..features].iter().copied().map(widen::<R>));
+            part.allowed_after.extend_from_slice(&self.allowed_after[index * levels..][..levels]);
+            part.levels.push(self.levels[index]);
+            part.messages.push(self.messages[index]);
+            part.rewards.push(widen(self.rewards[index]));
         }
-        batch
     }
 }
 
@@ -195,16 +209,16 @@ impl Stateful for Ring {
         }
         let mut ring = Ring::new(self.shape, self.capacity);
         ring.next = from.count("next", self.capacity - 1)?;
-        ring.before = vec![0.0; count * width];
-        ring.after = ring.before.clone();
-        ring.rewards = vec![0.0; count * agents];
+        ring.before.resize(count * width, 0.0);
+        ring.after.resize(count * width, 0.0);
+        ring.rewards.resize(count * agents, 0.0);
         from.tensor("before", &[count, width], &mut ring.before)?;
         from.tensor("after", &[count, width], &mut ring.after)?;
         from.tensor("rewards", &[count * agents], &mut ring.rewards)?;
-        ring.levels = indices(from, "levels", count * agents, levels)?;
-        ring.messages = indices(from, "messages", count * agents, messages.max(1))?;
-        ring.allowed_after = flags(from, "allowed_after", count * agents * levels)?;
-        ring.last = last.into_iter().map(|last| last != 0).collect();
+        ring.levels.extend(indices(from, "levels", count * agents, levels)?);
+        ring.messages.extend(indices(from, "messages", count * agents, messages.max(1))?);
+        ring.allowed_after.extend(flags(from, "allowed_after", count * agents * levels)?);
+        ring.last.extend(last.into_iter().map(|last| last != 0));
         *self = ring;
         Ok(())
     }
@@ -283,12 +297,19 @@ pub(crate) mod tests {
         ring
     }
 
+    /// A batch of its steps at `places`.
+    pub(crate) fn batch<R: Real>(ring: &Ring, places: &[usize]) -> Batch<R> {
+        let mut batch = Batch::default();
+        ring.gather(places, &mut batch);
+        batch
+    }
+
     const SHAPE: Shape = Shape { agents: 2, features: 3, levels: 4, messages: 2 };
 
     #[test]
     fn a_batch_has_what_was_pushed() {
         let ring = random_ring(SHAPE, 9, 100);
-        let batch = ring.gather::<f32>(&[3, 5]);
+        let batch = batch::<f32>(&ring, &[3, 5]);
         assert_eq!(batch.rows(), 2);
         assert_eq!(batch.last, [true, false]);
         assert_eq!(batch.agents[1].levels, [(3 + 2) % 4, (5 + 2) % 4]);
@@ -301,7 +322,7 @@ pub(crate) mod tests {
     fn the_oldest_makes_room() {
         let ring = random_ring(SHAPE, 13, 10);
         assert_eq!(ring.len(), 10);
-        let levels = ring.gather::<f32>(&[2, 3]).agents[0].levels.clone();
+        let levels = batch::<f32>(&ring, &[2, 3]).agents[0].levels.clone();
         assert_eq!(levels, [0, 3], "steps 12 and 3");
     }
 

@@ -5,6 +5,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 
 use super::network::{Backward, Network, Pass};
+use super::nn;
 use super::noise::Noise;
 use super::replay::{Draw, Replay, Sampling, Transition};
 use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
@@ -89,7 +90,7 @@ impl Batch {
 
 /// Index of the greatest value; 0 of none.
 fn greatest(values: &[f32]) -> usize {
-    super::acting::greatest(values).unwrap_or(0)
+    nn::greatest(values, |_| true)
 }
 
 /// Derivative of the Huber loss with bound 1.
@@ -195,7 +196,7 @@ impl Learner {
             self.replay.learnt(draw.place, *error);
         }
         if self.backward.steps().is_multiple_of(TARGET_UPDATES) {
-            self.target.clone_from(&self.online);
+            self.target.copy_weights(&self.online);
         }
     }
 

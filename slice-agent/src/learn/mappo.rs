@@ -7,12 +7,13 @@ use rand_xoshiro::rand_core::SeedableRng;
 mod advantage;
 mod model;
 
-pub use advantage::{Advantages, estimate};
-pub use model::{MappoModel, Objective, Rows};
+pub use advantage::estimate;
+pub use model::{MappoModel, Objective, Rows, Work};
 
 use super::error::{LearnError, check};
+use super::network::Network;
 use super::nn::state::{restore_optimiser, restore_weights, store_optimiser, store_weights};
-use super::nn::{Adam, Layers, greatest, softmax};
+use super::nn::{Adam, greatest, softmax};
 use super::team::{Experience, Mode, TeamLearner};
 use super::world::{Seen, Shape};
 use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
@@ -71,7 +72,7 @@ impl MappoSettings {
 /// Gradients are shortened to this norm.
 const NORM: f64 = 0.5;
 
-/// A team that learns policies.
+/// A team that learns policies. Once its memory has grown, neither deciding nor learning allocates.
 #[derive(Debug, Clone)]
 pub struct MappoTeam {
     settings: MappoSettings,
@@ -84,6 +85,9 @@ pub struct MappoTeam {
     last: Vec<bool>,
     /// Logarithms of the chances of the last decision, agent by agent.
     chances: Vec<f32>,
+    places: Vec<usize>,
+    part: Rows<f32>,
+    work: Work<f32>,
 }
 
 impl MappoTeam {
@@ -103,26 +107,31 @@ impl MappoTeam {
             rewards: Vec::new(),
             last: Vec::new(),
             chances: Vec::new(),
+            places: Vec::new(),
+            part: Rows::default(),
+            work: Work::default(),
         })
     }
 
     fn update(&mut self) {
-        let values = self.model.criticise(&self.rows.state);
-        let Advantages { advantages, returns } =
-            estimate(&self.rewards, &values, &self.last, self.settings.gamma, self.settings.lambda);
-        self.rows.advantages = advantage::normalised(&advantages);
-        self.rows.returns = returns;
-        let objective = Objective { clip: self.settings.clip, entropy: self.settings.entropy };
-        let mut places: Vec<_> = (0..self.last.len()).collect();
-        for _ in 0..self.settings.epochs {
-            shuffle(&mut places, &mut self.random);
-            for part in places.chunks(self.settings.batch) {
-                let rows = self.rows.gather(part, &self.model.shape());
-                self.model.descend(&rows, &objective, true);
-                self.adam.descend(self.model.layers_mut());
+        let MappoTeam { settings, model, rows, places, part, work, .. } = self;
+        let Rows { state, advantages, returns, .. } = rows;
+        let values = model.criticise(state, work);
+        let looks = (settings.gamma, settings.lambda);
+        estimate(&self.rewards, values, &self.last, looks, advantages, returns);
+        advantage::normalise(advantages);
+        let objective = Objective { clip: settings.clip, entropy: settings.entropy };
+        places.clear();
+        places.extend(0..self.last.len());
+        for _ in 0..settings.epochs {
+            shuffle(places, &mut self.random);
+            for places in places.chunks(settings.batch) {
+                rows.gather(places, &model.shape(), part);
+                model.descend(part, &objective, work, true);
+                self.adam.descend(model);
             }
         }
-        self.rows = Rows::default();
+        rows.clear();
         self.rewards.clear();
         self.last.clear();
     }
@@ -144,8 +153,8 @@ impl TeamLearner for MappoTeam {
         let shape = self.model.shape();
         self.chances.clear();
         for (agent, action) in actions.iter_mut().enumerate() {
-            let chances = self.model.chances(agent, seen.of(agent, &shape), seen.levels_of(agent, &shape));
-            let (levels, messages) = chances.split_at(shape.levels);
+            let (features, allowed) = (seen.of(agent, &shape), seen.levels_of(agent, &shape));
+            let (levels, messages) = self.model.chances(agent, features, allowed, &mut self.work);
             let mut choose = |chances: &[f32]| match mode {
                 Mode::Learn => softmax::draw(chances, &mut self.random),
                 Mode::Act => greatest(chances, |_| true),
@@ -163,6 +172,10 @@ impl TeamLearner for MappoTeam {
         if experience.last && self.last.len() >= self.settings.horizon {
             self.update();
         }
+    }
+
+    fn network(&self, agent: usize) -> Option<Network> {
+        self.model.network(agent)
     }
 }
 

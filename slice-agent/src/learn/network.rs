@@ -1,5 +1,6 @@
 //! The agent's network: 64 ReLU, then a layer of 32 that is either ReLU or a stochastic information bottleneck, then
-//! the values of all levels and of all messages (source document, chapter 2.1.2).
+//! the values of all levels and of all messages (source document, chapter 2.1.2). Agents of other learners may have
+//! another number of ReLUs in the second layer.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
@@ -12,7 +13,7 @@ use crate::simd::{Kernel, dispatch};
 
 /// Neurons of the first layer.
 pub const HIDDEN: usize = 64;
-/// Neurons of the second layer, the width of the bottleneck.
+/// Neurons of the second layer of the source document's agents, the width of the bottleneck.
 pub const WIDTH: usize = 32;
 
 /// The bottleneck begins with little noise.
@@ -27,6 +28,8 @@ pub struct Network {
     /// With a bottleneck [`WIDTH`] means, then as many logarithms of variances.
     middle: Dense,
     bottleneck: bool,
+    /// Neurons of the second layer.
+    width: usize,
     heads: Dense,
 }
 
@@ -52,8 +55,8 @@ impl Pass {
             input: vec![0.0; batch * network.first.inputs()],
             hidden: vec![0.0; batch * HIDDEN],
             middle: vec![0.0; batch * network.middle.row()],
-            noise: vec![0.0; batch * WIDTH],
-            code: vec![0.0; batch * WIDTH],
+            noise: vec![0.0; batch * network.width],
+            code: vec![0.0; batch * network.width],
             values: vec![0.0; batch * network.heads.row()],
             row: network.heads.row(),
             outputs: network.heads.outputs(),
@@ -80,12 +83,39 @@ impl Pass {
 impl Network {
     /// A network for `inputs` features and `outputs` values, with or without the bottleneck.
     pub fn new(inputs: usize, outputs: usize, bottleneck: bool, random: &mut Xoshiro256PlusPlus) -> Network {
+        if !bottleneck {
+            return Network::plain(inputs, WIDTH, outputs, random);
+        }
         let first = Dense::new(inputs, HIDDEN, random);
-        let mut middle = Dense::new(HIDDEN, if bottleneck { 2 * WIDTH } else { WIDTH }, random);
+        let mut middle = Dense::new(HIDDEN, 2 * WIDTH, random);
         for output in WIDTH..middle.outputs() {
             *middle.value_mut(HIDDEN, output) = LOG_VARIANCE_BIAS;
         }
-        Network { first, middle, bottleneck, heads: Dense::new(WIDTH, outputs, random) }
+        Network { first, middle, bottleneck, width: WIDTH, heads: Dense::new(WIDTH, outputs, random) }
+    }
+
+    /// A network without bottleneck whose second layer has `width` neurons.
+    pub fn plain(inputs: usize, width: usize, outputs: usize, random: &mut Xoshiro256PlusPlus) -> Network {
+        let first = Dense::new(inputs, HIDDEN, random);
+        let middle = Dense::new(HIDDEN, width, random);
+        Network { first, middle, bottleneck: false, width, heads: Dense::new(width, outputs, random) }
+    }
+
+    /// The network of three layers with ReLU between them, each as weights (input by input, as many as it has outputs) and
+    /// then biases; none if they do not fit together.
+    pub fn of_layers(layers: [&[f32]; 3], inputs: usize, width: usize, outputs: usize) -> Option<Network> {
+        let mut network = Network::plain(inputs, width, outputs, &mut Xoshiro256PlusPlus::seed_from_u64(0));
+        let parts =
+            [(&mut network.first, HIDDEN), (&mut network.middle, width), (&mut network.heads, outputs)];
+        for ((layer, outputs), values) in parts.into_iter().zip(layers) {
+            if values.len() != (layer.inputs() + 1) * outputs {
+                return None;
+            }
+            for (index, value) in values.iter().enumerate() {
+                *layer.value_mut(index / outputs, index % outputs) = *value;
+            }
+        }
+        Some(network)
     }
 
     /// The network in a file of weights, whose shapes say how large it is.
@@ -93,32 +123,50 @@ impl Network {
     /// # Errors
     /// The file holds no network of this kind.
     pub fn from_checkpoint(file: &Checkpoint) -> Result<Network, CheckpointError> {
-        let shape = |name: &str| {
-            let found = file.tensors().find(|(known, _)| *known == name);
-            let (_, tensor) = found.ok_or_else(|| CheckpointError::Missing(name.to_owned()))?;
-            let wrong = || CheckpointError::OtherShape {
-                name: name.to_owned(),
-                found: tensor.outline(),
-                wanted: "F32 matrix with at least a row and a column".to_owned(),
-            };
-            match *tensor.shape() {
-                [rows, columns] if rows > 0 && columns > 0 => Ok((rows, columns)),
-                _ => Err(wrong()),
-            }
-        };
-        let (inputs, outputs) = (shape("first.weight")?.1, shape("heads.weight")?.0);
+        Network::from_part(file, "")
+    }
+
+    /// The network below `part` of a file; the whole file if that is empty.
+    ///
+    /// # Errors
+    /// There is no network of this kind.
+    pub fn from_part(file: &Checkpoint, part: &str) -> Result<Network, CheckpointError> {
+        let prefix = if part.is_empty() { String::new() } else { format!("{part}.") };
+        let shape = |name: &str| matrix(file, format!("{prefix}{name}"));
+        let bottleneck = file.tensors().any(|(name, _)| name == format!("{prefix}mean.weight"));
+        let middle = if bottleneck { "mean.weight" } else { "middle.weight" };
+        let [first, second, heads] = [shape("first.weight")?, shape(middle)?, shape("heads.weight")?];
+        let (inputs, width, outputs) = (first.1, if bottleneck { WIDTH } else { second.0 }, heads.0);
         if outputs < crate::env::LEVELS {
             return Err(CheckpointError::BadValue {
-                name: "heads.weight".to_owned(),
+                name: format!("{prefix}heads.weight"),
                 value: format!("{outputs} values"),
                 rule: "one for each level, then one for each message",
             });
         }
-        let bottleneck = file.tensors().any(|(name, _)| name == "mean.weight");
-        let mut network =
-            Network::new(inputs, outputs, bottleneck, &mut Xoshiro256PlusPlus::seed_from_u64(0));
-        file.restore("", &mut network)?;
+        // Before anything is made as large as the file says.
+        let wanted = [(HIDDEN, inputs), (width, HIDDEN), (outputs, width)];
+        let named = ["first.weight", middle, "heads.weight"].into_iter().zip([first, second, heads]);
+        if let Some(((name, found), wanted)) = named.zip(wanted).find(|((_, found), wanted)| found != wanted)
+        {
+            let outline = |(rows, columns)| format!("F32 [{rows}, {columns}]");
+            let (name, found, wanted) = (format!("{prefix}{name}"), outline(found), outline(wanted));
+            return Err(CheckpointError::OtherShape { name, found, wanted });
+        }
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(0);
+        let mut network = match bottleneck {
+            true => Network::new(inputs, outputs, true, &mut random),
+            false => Network::plain(inputs, width, outputs, &mut random),
+        };
+        file.restore(part, &mut network)?;
         Ok(network)
+    }
+
+    /// Takes over the weights of a network of the same shape.
+    pub fn copy_weights(&mut self, from: &Network) {
+        self.first.copy_weights(&from.first);
+        self.middle.copy_weights(&from.middle);
+        self.heads.copy_weights(&from.heads);
     }
 
     /// Number of features.
@@ -140,7 +188,7 @@ impl Network {
     pub fn forward(&self, noise: Option<&mut Noise>, pass: &mut Pass) {
         self.first.forward(&pass.input, HIDDEN, &mut pass.hidden);
         dispatch(Relu { values: &mut pass.hidden });
-        let width = if noise.is_some() { self.middle.outputs() } else { WIDTH };
+        let width = if noise.is_some() { self.middle.outputs() } else { self.width };
         self.middle.forward(&pass.hidden, width, &mut pass.middle);
         match noise {
             Some(noise) if self.bottleneck => {
@@ -154,8 +202,8 @@ impl Network {
 
     fn take_means(&self, pass: &mut Pass) {
         let rows = pass.middle.chunks_exact(self.middle.row());
-        for (code, middle) in pass.code.chunks_exact_mut(WIDTH).zip(rows) {
-            code.copy_from_slice(&middle[..WIDTH]);
+        for (code, middle) in pass.code.chunks_exact_mut(self.width).zip(rows) {
+            code.copy_from_slice(&middle[..self.width]);
         }
         if !self.bottleneck {
             dispatch(Relu { values: &mut pass.code });
@@ -179,6 +227,21 @@ impl Network {
     }
 }
 
+/// Rows and columns of a tensor of a file, at least one of each.
+fn matrix(file: &Checkpoint, name: String) -> Result<(usize, usize), CheckpointError> {
+    let Some((_, tensor)) = file.tensors().find(|(known, _)| *known == name) else {
+        return Err(CheckpointError::Missing(name));
+    };
+    match *tensor.shape() {
+        [rows, columns] if rows > 0 && columns > 0 => Ok((rows, columns)),
+        _ => Err(CheckpointError::OtherShape {
+            name,
+            found: tensor.outline(),
+            wanted: "F32 matrix with at least a row and a column".to_owned(),
+        }),
+    }
+}
+
 impl Stateful for Network {
     fn store(&self, to: &mut Writer<'_>) {
         self.first.store_part("first", 0..HIDDEN, to);
@@ -186,7 +249,7 @@ impl Stateful for Network {
             self.middle.store_part("mean", 0..WIDTH, to);
             self.middle.store_part("log_variance", WIDTH..2 * WIDTH, to);
         } else {
-            self.middle.store_part("middle", 0..WIDTH, to);
+            self.middle.store_part("middle", 0..self.width, to);
         }
         self.heads.store_part("heads", 0..self.heads.outputs(), to);
     }
@@ -197,7 +260,7 @@ impl Stateful for Network {
             self.middle.restore_part("mean", 0..WIDTH, from)?;
             self.middle.restore_part("log_variance", WIDTH..2 * WIDTH, from)?;
         } else {
-            self.middle.restore_part("middle", 0..WIDTH, from)?;
+            self.middle.restore_part("middle", 0..self.width, from)?;
         }
         self.heads.restore_part("heads", 0..self.heads.outputs(), from)
     }
@@ -224,7 +287,7 @@ impl Backward {
             heads: Descent::new(&network.heads),
             of_hidden: vec![0.0; batch * HIDDEN],
             of_middle: vec![0.0; batch * network.middle.row()],
-            of_code: vec![0.0; batch * WIDTH],
+            of_code: vec![0.0; batch * network.width],
             steps: 0,
         }
     }
@@ -260,7 +323,7 @@ impl Backward {
 
     /// One step of Adam down the gradient times `scale`.
     pub fn descend(&mut self, network: &mut Network, rate: f32, scale: f32) {
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         self.first.adam(&mut network.first, rate, scale, self.steps);
         self.middle.adam(&mut network.middle, rate, scale, self.steps);
         self.heads.adam(&mut network.heads, rate, scale, self.steps);

@@ -6,7 +6,6 @@
 mod adam;
 mod layer;
 mod mlp;
-mod product;
 mod real;
 pub mod softmax;
 pub mod state;
@@ -21,8 +20,8 @@ pub trait Layers<R: Real> {
     /// The layers by name, always in the same order.
     fn layers(&self) -> Vec<(String, &Layer<R>)>;
 
-    /// The layers in the same order, to be changed.
-    fn layers_mut(&mut self) -> Vec<&mut Layer<R>>;
+    /// Calls `visit` with each layer in the same order, to be changed.
+    fn each_mut(&mut self, visit: &mut dyn FnMut(&mut Layer<R>));
 }
 
 /// Index of the greatest of the `allowed` values; the first of equal ones, and 0 when none is allowed.

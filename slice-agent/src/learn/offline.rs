@@ -7,6 +7,7 @@
 use std::io::{Read, Write};
 
 use super::error::LearnError;
+use super::network::Network;
 use super::team::{Experience, Mode, TeamLearner};
 use super::value::ValueTeam;
 use super::world::{Seen, Shape};
@@ -198,6 +199,10 @@ impl<T: TeamLearner> TeamLearner for Recording<T> {
         self.log.push(experience);
         self.team.learn(experience);
     }
+
+    fn network(&self, agent: usize) -> Option<Network> {
+        self.team.network(agent)
+    }
 }
 
 impl<T: Stateful> Stateful for Recording<T> {
@@ -213,13 +218,68 @@ impl<T: Stateful> Stateful for Recording<T> {
 /// Lets `team` learn from `log` alone: `updates` updates from what it remembers of it (the newest steps, if it cannot
 /// remember all).
 pub fn learn(team: &mut ValueTeam, log: &Log, updates: u32) {
+    remember(team, log);
+    (0..updates).for_each(|_| team.update());
+}
+
+fn remember(team: &mut ValueTeam, log: &Log) {
     let nothing = Seen::new(&log.shape);
     for (index, step) in log.steps.iter().enumerate() {
         let after = log.steps.get(index + 1).filter(|_| !step.last).map_or(&nothing, |next| &next.seen);
         let LoggedStep { seen: before, actions, rewards, last, .. } = step;
         team.remember(&Experience { before, actions, rewards, after, last: *last });
     }
-    (0..updates).for_each(|_| team.update());
+}
+
+/// A team that learns from a log alone: some updates before each episode, which it then plays as well as it can. What
+/// happens there teaches it nothing.
+#[derive(Debug)]
+pub struct OfflineTeam {
+    team: ValueTeam,
+    updates: u32,
+}
+
+impl OfflineTeam {
+    /// `team` with what it remembers of `log`; `updates` updates are done before each episode.
+    ///
+    /// # Errors
+    /// The log is of a world of another shape.
+    pub fn new(mut team: ValueTeam, log: &Log, updates: u32) -> Result<OfflineTeam, LearnError> {
+        let (found, wanted) = (log.shape, team.shape());
+        if found != wanted {
+            let rule = format!("it is of {found:?}, the world is of {wanted:?}");
+            return Err(LearnError::Log { line: 1, rule });
+        }
+        remember(&mut team, log);
+        Ok(OfflineTeam { team, updates })
+    }
+}
+
+impl TeamLearner for OfflineTeam {
+    fn begin(&mut self, episode: u32) {
+        self.team.begin(episode);
+        (0..self.updates).for_each(|_| self.team.update());
+    }
+
+    fn decide(&mut self, seen: &Seen, _: Mode, actions: &mut [Action]) {
+        self.team.decide(seen, Mode::Act, actions);
+    }
+
+    fn learn(&mut self, _: &Experience<'_>) {}
+
+    fn network(&self, agent: usize) -> Option<Network> {
+        self.team.network(agent)
+    }
+}
+
+impl Stateful for OfflineTeam {
+    fn store(&self, to: &mut Writer<'_>) {
+        self.team.store(to);
+    }
+
+    fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), CheckpointError> {
+        self.team.restore(from)
+    }
 }
 
 #[cfg(test)]

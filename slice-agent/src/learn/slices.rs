@@ -35,9 +35,14 @@ impl SliceWorld {
         self.meter.finish(&self.env)
     }
 
-    /// Latencies of all slices and steps since this was last asked.
-    pub fn take_latencies(&mut self) -> Vec<f64> {
-        std::mem::take(&mut self.latencies_ms)
+    /// Latencies of all slices and steps since they were last forgotten, ms.
+    pub fn latencies_ms(&self) -> &[f64] {
+        &self.latencies_ms
+    }
+
+    /// Forgets the latencies; their memory is kept.
+    pub fn forget_latencies(&mut self) {
+        self.latencies_ms.clear();
     }
 }
 

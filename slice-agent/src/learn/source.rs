@@ -6,6 +6,7 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use super::learner::{Learner, Settings};
+use super::network::Network;
 use super::replay::Transition;
 use super::team::{Experience, Mode, TeamLearner};
 use super::world::{Seen, Shape};
@@ -24,7 +25,7 @@ pub enum Speech {
     Codes,
 }
 
-/// One learner for each slice.
+/// One learner for each slice. Neither deciding nor learning allocates.
 #[derive(Debug, Clone)]
 pub struct SourceTeam {
     shape: Shape,
@@ -36,7 +37,11 @@ pub struct SourceTeam {
 impl SourceTeam {
     /// A team that knows nothing; equal seeds learn equally.
     pub fn new(shape: Shape, settings: Settings, speech: Speech, seed: u64) -> SourceTeam {
-        let mut seeds = SplitMix64::seed_from_u64(seed);
+        SourceTeam::seeded(shape, settings, speech, &mut SplitMix64::seed_from_u64(seed))
+    }
+
+    /// The same with the agents' seeds from `seeds`.
+    pub fn seeded(shape: Shape, settings: Settings, speech: Speech, seeds: &mut SplitMix64) -> SourceTeam {
         let settings = Settings { inputs: shape.features, ..settings };
         let learners = (0..shape.agents).map(|_| Learner::new(settings, seeds.next_u64())).collect();
         SourceTeam { shape, speech, learners, episode: 0 }
@@ -71,14 +76,18 @@ impl TeamLearner for SourceTeam {
     fn learn(&mut self, experience: &Experience<'_>) {
         for (slice, learner) in self.learners.iter_mut().enumerate() {
             learner.learn(Transition {
-                before: experience.before.of(slice, &self.shape).to_vec(),
+                before: experience.before.of(slice, &self.shape),
                 level: experience.actions[slice].level,
                 message: experience.actions[slice].message,
                 reward: experience.rewards[slice],
-                after: experience.after.of(slice, &self.shape).to_vec(),
+                after: experience.after.of(slice, &self.shape),
                 last: experience.last,
             });
         }
+    }
+
+    fn network(&self, agent: usize) -> Option<Network> {
+        self.learners.get(agent).map(|learner| learner.network().clone())
     }
 }
 

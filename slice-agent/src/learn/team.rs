@@ -1,5 +1,6 @@
 //! All agents of a world together, as they learn.
 
+use super::network::Network;
 use super::world::Seen;
 use crate::checkpoint::Stateful;
 use crate::env::Action;
@@ -38,4 +39,8 @@ pub trait TeamLearner: Stateful + std::fmt::Debug + Send {
 
     /// Learns from the step that followed the last decision.
     fn learn(&mut self, experience: &Experience<'_>);
+
+    /// The network by which an agent acts alone, as files of weights have it; none if there is no such agent or if it does not
+    /// act by one.
+    fn network(&self, agent: usize) -> Option<Network>;
 }

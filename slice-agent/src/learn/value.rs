@@ -8,14 +8,15 @@ use rand_xoshiro::rand_core::SeedableRng;
 mod mixer;
 mod model;
 
-pub use mixer::Mixer;
-pub use model::ValueModel;
+pub use mixer::{Mix, Mixer};
+pub use model::{ValueModel, Work};
 
 use super::error::{LearnError, check};
-use super::experience::Ring;
+use super::experience::{Batch, Ring};
 use super::explore::{Exploration, explore};
+use super::network::Network;
 use super::nn::state::{restore_optimiser, restore_weights, store_optimiser, store_weights};
-use super::nn::{Adam, Layers, greatest};
+use super::nn::{Adam, greatest};
 use super::team::{Experience, Mode, TeamLearner};
 use super::world::{Seen, Shape};
 use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
@@ -96,7 +97,7 @@ impl ValueSettings {
     }
 }
 
-/// A team that learns values.
+/// A team that learns values. Once its memory has grown, neither deciding nor learning allocates.
 #[derive(Debug, Clone)]
 pub struct ValueTeam {
     settings: ValueSettings,
@@ -107,6 +108,9 @@ pub struct ValueTeam {
     random: Xoshiro256PlusPlus,
     exploration: f64,
     steps: u32,
+    places: Vec<usize>,
+    batch: Batch<f32>,
+    work: Work<f32>,
 }
 
 /// Gradients of a team's values are shortened to this norm.
@@ -130,22 +134,31 @@ impl ValueTeam {
             random,
             exploration: settings.exploration.in_episode(0),
             steps: 0,
+            places: Vec::new(),
+            batch: Batch::default(),
+            work: Work::default(),
         })
     }
 
     /// Updates from what it remembers, without a step in any world: how a team learns from logs.
     pub fn update(&mut self) {
-        let places = self.ring.draw(self.settings.batch, &mut self.random);
+        let ValueTeam { settings, online, target, places, batch, work, .. } = self;
+        self.ring.draw(settings.batch, &mut self.random, places);
         if places.is_empty() {
             return;
         }
-        let batch = self.ring.gather(&places);
-        let goals = self.online.goals(&self.target, &batch);
-        self.online.descend(&batch, &goals, true);
-        self.adam.descend(self.online.layers_mut());
-        if self.adam.steps() % self.settings.target_every == 0 {
-            self.target.clone_from(&self.online);
+        self.ring.gather(places, batch);
+        online.aim(target, batch, work);
+        online.descend(batch, work, true);
+        self.adam.descend(online);
+        if self.adam.steps() % settings.target_every == 0 {
+            target.copy_weights(online);
         }
+    }
+
+    /// The world that it is made for.
+    pub fn shape(&self) -> Shape {
+        self.online.shape()
     }
 
     /// Remembers a step without learning from it.
@@ -163,7 +176,7 @@ impl TeamLearner for ValueTeam {
         let shape = self.online.shape();
         let part = if mode == Mode::Learn { self.exploration } else { 0.0 };
         for (agent, action) in actions.iter_mut().enumerate() {
-            let values = self.online.values(agent, seen.of(agent, &shape));
+            let values = self.online.values(agent, seen.of(agent, &shape), &mut self.work);
             let (levels, messages) = values.split_at(shape.levels);
             let may = |level: usize| seen.levels_of(agent, &shape)[level];
             let level = explore(greatest(levels, may), shape.levels, part, may, &mut self.random);
@@ -179,6 +192,10 @@ impl TeamLearner for ValueTeam {
         if self.ring.len() >= self.settings.batch && self.steps.is_multiple_of(self.settings.update_every) {
             self.update();
         }
+    }
+
+    fn network(&self, agent: usize) -> Option<Network> {
+        self.online.network(agent)
     }
 }
 

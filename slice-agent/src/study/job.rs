@@ -215,7 +215,7 @@ fn train(
         team.begin(episode);
         rollout.play(world, team, Mode::Learn, seeds.next_u64())?;
         episodes.push(world.slices().finish());
-        world.slices().take_latencies();
+        world.slices().forget_latencies();
         progress();
     }
     let of_ten = |ten: &[Episode]| ten.iter().map(|episode| episode.conflicts).sum();

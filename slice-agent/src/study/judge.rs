@@ -111,12 +111,12 @@ pub fn judge(
     let mut rollout = Rollout::new(world);
     let mut seeds = SplitMix64::seed_from_u64(judging_seed(seed));
     let mut done = Vec::new();
-    world.slices().take_latencies();
+    world.slices().forget_latencies();
     for _ in 0..episodes {
         rollout.play(world, team, Mode::Act, seeds.next_u64())?;
         done.push(world.slices().finish());
     }
-    Ok(Judged { latency_bins: bins(&world.slices().take_latencies()), ..mean(&done) })
+    Ok(Judged { latency_bins: bins(world.slices().latencies_ms()), ..mean(&done) })
 }
 
 #[cfg(test)]

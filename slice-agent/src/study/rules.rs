@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{CheckpointError, Reader, Stateful, Writer};
 use crate::env::{Action, EnvConfig, OWN_FEATURES, Observation};
+use crate::learn::network::Network;
 use crate::learn::{Experience, Mode, Seen, Shape, TeamLearner};
 use crate::policy::{AgentContext, DemandFollowing, Policy};
 
@@ -49,6 +50,10 @@ impl TeamLearner for RuleTeam {
     }
 
     fn learn(&mut self, _: &Experience<'_>) {}
+
+    fn network(&self, _: usize) -> Option<Network> {
+        None
+    }
 }
 
 /// Rules remember nothing.

@@ -1,7 +1,7 @@
 //! Slices that share a CPU: policies with and without the arbiter, two methods that learn, and the report's page.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
@@ -36,7 +36,7 @@ pub(super) fn run() -> Result<()> {
         transcript.chapter("Captured packets");
         replay(&mut transcript, &folder)?;
     }
-    transcript.chapter("All policies, present demand and demand that is one step old");
+    transcript.chapter("The three methods of the source document on two seeds, beside its figures");
     report(&mut transcript)?;
     transcript.finish();
     Ok(())
@@ -95,13 +95,26 @@ fn training(transcript: &mut Transcript) -> Result<()> {
     })
 }
 
+/// Trains the three methods and shows their figures beside the source document's; the page has the rest.
 fn report(transcript: &mut Transcript) -> Result<()> {
     let out = workspace::target_dir().join("slices-report");
+    if out.exists() {
+        std::fs::remove_dir_all(&out).with_context(|| format!("Cannot remove {}", out.display()))?;
+    }
     transcript.stateless_step("report", |transcript| {
         transcript.command("slice-agent report --quick --out slices-report");
-        process::read(Command::new(program()).args(["report", "--quick", "--out"]).arg(&out))?;
+        let mut command = Command::new(program());
+        command.args(["report", "--quick", "--out"]).arg(&out).stderr(Stdio::inherit());
+        let text = process::read(&mut command)?;
+        // The tables of the policies are on the page.
+        let comparison = text.find(COMPARISON).and_then(|place| text[..place].rfind('\n')).unwrap_or(0);
+        let begin = text[..comparison].rfind('\n').map_or(0, |line| line + 1);
+        transcript.output(&text[begin..]);
         let page = out.join("report.md").canonicalize().context("The report has no page")?;
         transcript.output(&format!("{}", page.display()));
         Ok(())
     })
 }
+
+/// Head of the table beside the source document's figures.
+const COMPARISON: &str = "rule A, trained";

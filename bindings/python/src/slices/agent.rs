@@ -18,12 +18,8 @@ use vman_core::ErrorKind;
 use crate::arrays;
 use crate::errors::{exception, invalid, of_kind};
 
-/// The tensor that each network has; its shape tells the number of features.
+/// The tensor that each network has.
 const FIRST: &str = "first.weight";
-/// The tensor that only a network with a bottleneck has.
-const BOTTLENECK: &str = "mean.weight";
-/// The tensor whose shape tells the number of values.
-const HEADS: &str = "heads.weight";
 /// Rows that pass through the network at a time: enough for vector code, few enough for the processor's caches.
 const ROWS: usize = 256;
 /// Fewer rows than these pass one by one.
@@ -46,27 +42,7 @@ impl Agent {
 
     /// The network below `part` of a checkpoint.
     fn of(py: Python<'_>, file: &Checkpoint, part: &str) -> PyResult<Self> {
-        let prefix = if part.is_empty() { String::new() } else { format!("{part}.") };
-        let shape = |name: &str| {
-            let full = format!("{prefix}{name}");
-            let found = file.tensors().find(|(known, _)| *known == full);
-            found.map(|(_, tensor)| tensor.shape().to_vec())
-        };
-        let missing = |name: &str| refusal(py, &CheckpointError::Missing(format!("{prefix}{name}")));
-        let first = shape(FIRST).ok_or_else(|| missing(FIRST))?;
-        let heads = shape(HEADS).ok_or_else(|| missing(HEADS))?;
-        let ([hidden, inputs], [outputs, width]) = (first.as_slice(), heads.as_slice()) else {
-            return Err(invalid(py, &format!("{FIRST} and {HEADS} must have two dimensions")));
-        };
-        if (*hidden, *width) != (HIDDEN, WIDTH) || *inputs == 0 || *outputs < LEVELS {
-            let text = format!(
-                "The network must have {HIDDEN} and {WIDTH} neurons, at least 1 feature and {LEVELS} values; {FIRST} \
-                 is {first:?} and {HEADS} is {heads:?}"
-            );
-            return Err(invalid(py, &text));
-        }
-        let mut network = Network::new(*inputs, *outputs, shape(BOTTLENECK).is_some(), &mut random(0));
-        file.restore(part, &mut network).map_err(|error| refusal(py, &error))?;
+        let network = Network::from_part(file, part).map_err(|error| refusal(py, &error))?;
         Ok(Self::new(network))
     }
 

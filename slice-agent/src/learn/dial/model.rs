@@ -3,6 +3,7 @@
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::learn::experience::{Batch, Ring};
+use crate::learn::network::Network;
 use crate::learn::nn::{Layer, Layers, Mlp, Real, Tape, greatest, huber, real, softmax};
 use crate::learn::world::Shape;
 
@@ -17,29 +18,49 @@ pub struct DialModel<R> {
 }
 
 /// Steps, each with the one before it where the episode has one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Unrolled<R> {
     now: Batch<R>,
     /// The steps before; of steps without one, themselves.
     before: Batch<R>,
     has_before: Vec<bool>,
-    /// Noise on message scores, agent by agent, row by row.
-    noise: Vec<R>,
+    places_before: Vec<usize>,
+    /// Noise on message scores, agent by agent, row by row, message by message.
+    pub noise: Vec<R>,
 }
 
 impl<R: Real> Unrolled<R> {
-    /// The steps at `places` of `ring` with their predecessors; `noise` has a value for each agent, row and message.
-    pub fn gather(ring: &Ring, places: &[usize], noise: Vec<R>) -> Unrolled<R> {
-        let before: Vec<_> = places.iter().map(|place| ring.before(*place)).collect();
-        let or_self: Vec<_> =
-            before.iter().zip(places).map(|(before, place)| before.unwrap_or(*place)).collect();
-        Unrolled {
-            now: ring.gather(places),
-            before: ring.gather(&or_self),
-            has_before: before.iter().map(Option::is_some).collect(),
-            noise,
+    /// Takes the steps at `places` of `ring` with their predecessors.
+    pub fn gather(&mut self, ring: &Ring, places: &[usize]) {
+        self.has_before.clear();
+        self.places_before.clear();
+        for place in places {
+            let before = ring.before(*place);
+            self.has_before.push(before.is_some());
+            self.places_before.push(before.unwrap_or(*place));
         }
+        ring.gather(places, &mut self.now);
+        ring.gather(&self.places_before, &mut self.before);
     }
+}
+
+/// The memory of passes and updates; nothing is allocated once it has grown.
+#[derive(Debug, Clone, Default)]
+pub struct Work<R: Real> {
+    /// What the values of the chosen levels should have been, agent by agent, row by row.
+    pub goals: Vec<R>,
+    /// Passes without a way back: of the acting and of the target network.
+    judging: Tape<R>,
+    valuing: Tape<R>,
+    /// The passes of the step before, the soft messages of it, and the derivatives by those, agent by agent.
+    speakers: Vec<Tape<R>>,
+    soft: Vec<Vec<R>>,
+    of_soft: Vec<Vec<R>>,
+    listener: Tape<R>,
+    input: Vec<R>,
+    scores: Vec<R>,
+    chances: Vec<R>,
+    of_output: Vec<R>,
 }
 
 impl<R: Real> DialModel<R> {
@@ -58,22 +79,27 @@ impl<R: Real> DialModel<R> {
     ///
     /// # Panics
     /// There is no such agent.
-    pub fn outputs(&self, agent: usize, features: &[R]) -> Vec<R> {
-        self.agents[agent].forward(features, &mut Tape::new()).to_vec()
+    pub fn outputs<'w>(&self, agent: usize, features: &[R], work: &'w mut Work<R>) -> &'w [R] {
+        self.agents[agent].forward(features, &mut work.judging)
+    }
+
+    /// Takes over the weights of a model of the same shape.
+    pub fn copy_weights(&mut self, from: &DialModel<R>) {
+        self.agents.iter_mut().zip(&from.agents).for_each(|(agent, from)| agent.copy_weights(from));
     }
 
     fn width(&self) -> usize {
         self.shape.levels + self.shape.messages
     }
 
-    /// What the values of the chosen levels should have been, agent by agent, row by row: the team's reward, and what
-    /// `target` gives for the acting network's best next level.
-    pub fn goals(&self, target: &DialModel<R>, unrolled: &Unrolled<R>) -> Vec<R> {
+    /// Writes the work's goals: the team's reward, and what `target` gives for the acting network's best next level.
+    pub fn aim(&self, target: &DialModel<R>, unrolled: &Unrolled<R>, work: &mut Work<R>) {
         let (batch, width, levels) = (&unrolled.now, self.width(), self.shape.levels);
-        let mut goals = Vec::with_capacity(batch.rows() * self.agents.len());
+        let Work { goals, judging, valuing, .. } = work;
+        goals.clear();
         for (agent, part) in batch.agents.iter().enumerate() {
-            let judged = self.outputs(agent, &part.after);
-            let values = target.outputs(agent, &part.after);
+            let judged = self.agents[agent].forward(&part.after, judging);
+            let values = target.agents[agent].forward(&part.after, valuing);
             for row in 0..batch.rows() {
                 let allowed = &part.allowed_after[row * levels..][..levels];
                 let best = greatest(&judged[row * width..][..levels], |level| allowed[level]);
@@ -82,58 +108,61 @@ impl<R: Real> DialModel<R> {
                 goals.push(if batch.last[row] { share } else { share + next });
             }
         }
-        goals
     }
 
-    /// The mean loss against `goals`; adds its gradient if `descend`, also through the messages.
-    pub fn descend(&mut self, unrolled: &Unrolled<R>, goals: &[R], descend: bool) -> R {
-        let mut speakers: Vec<_> = self.agents.iter().map(|_| Tape::new()).collect();
-        let soft = self.speak(unrolled, &mut speakers);
-        let mut of_soft: Vec<_> = soft.iter().map(|soft| vec![R::zero(); soft.len()]).collect();
+    /// The mean loss against the work's goals; adds its gradient if `descend`, also through the messages.
+    pub fn descend(&mut self, unrolled: &Unrolled<R>, work: &mut Work<R>, descend: bool) -> R {
+        self.speak(unrolled, work);
+        let Work { goals, speakers, soft, of_soft, listener, input, of_output, .. } = work;
+        of_soft.resize_with(soft.len(), Vec::new);
+        for (of_soft, soft) in of_soft.iter_mut().zip(&*soft) {
+            of_soft.clear();
+            of_soft.resize(soft.len(), R::zero());
+        }
         let mut loss = R::zero();
         for agent in 0..self.agents.len() {
-            let input = self.hear(agent, unrolled, &soft);
-            let mut tape = Tape::new();
-            let output = self.agents[agent].forward(&input, &mut tape);
-            let (of_output, part) = self.errors(agent, unrolled, output, goals);
-            loss += part;
+            self.hear(agent, unrolled, soft, input);
+            let output = self.agents[agent].forward(input, listener);
+            loss += self.errors(agent, unrolled, output, goals, of_output);
             if descend {
-                self.agents[agent].backward(&mut tape, &of_output, true);
-                self.hear_back(agent, unrolled, tape.input_gradient(), &mut of_soft);
+                self.agents[agent].backward(listener, of_output, true);
+                self.hear_back(agent, unrolled, listener.input_gradient(), of_soft);
             }
         }
         if descend {
             for (agent, tape) in speakers.iter_mut().enumerate() {
-                let of_output = self.speak_back(&soft[agent], &of_soft[agent]);
-                self.agents[agent].backward(tape, &of_output, false);
+                self.speak_back(&soft[agent], &of_soft[agent], of_output);
+                self.agents[agent].backward(tape, of_output, false);
             }
         }
         loss
     }
 
-    /// The soft messages of the step before, agent by agent: chances of their scores with noise.
-    fn speak(&self, unrolled: &Unrolled<R>, tapes: &mut [Tape<R>]) -> Vec<Vec<R>> {
+    /// Passes the step before and writes its soft messages, agent by agent: chances of their scores with noise.
+    fn speak(&self, unrolled: &Unrolled<R>, work: &mut Work<R>) {
         let Shape { levels, messages, .. } = self.shape;
         let rows = unrolled.now.rows();
-        let mut chances = Vec::new();
-        let of_agent = |(agent, tape): (usize, &mut Tape<R>)| {
+        let Work { speakers, soft, scores, chances, .. } = work;
+        speakers.resize_with(self.agents.len(), Tape::new);
+        soft.resize_with(self.agents.len(), Vec::new);
+        for (agent, (tape, soft)) in speakers.iter_mut().zip(soft).enumerate() {
             let output = self.agents[agent].forward(&unrolled.before.agents[agent].before, tape);
-            let mut soft = Vec::with_capacity(rows * messages);
+            soft.clear();
             for (row, output) in output.chunks_exact(levels + messages).enumerate() {
                 let noise = &unrolled.noise[(agent * rows + row) * messages..];
-                let scores: Vec<_> = output[levels..].iter().zip(noise).map(|(s, n)| *s + *n).collect();
-                softmax::chances(&scores, |_| true, &mut chances);
-                soft.extend_from_slice(&chances);
+                scores.clear();
+                scores.extend(output[levels..].iter().zip(noise).map(|(s, n)| *s + *n));
+                softmax::chances(scores, |_| true, chances);
+                soft.extend_from_slice(chances);
             }
-            soft
-        };
-        tapes.iter_mut().enumerate().map(of_agent).collect()
+        }
     }
 
-    /// What `agent` sees now, with the soft messages of the others where there is a step before.
-    fn hear(&self, agent: usize, unrolled: &Unrolled<R>, soft: &[Vec<R>]) -> Vec<R> {
+    /// Writes what `agent` sees now, with the soft messages of the others where there is a step before.
+    fn hear(&self, agent: usize, unrolled: &Unrolled<R>, soft: &[Vec<R>], input: &mut Vec<R>) {
         let Shape { features, messages, .. } = self.shape;
-        let mut input = unrolled.now.agents[agent].before.clone();
+        input.clear();
+        input.extend_from_slice(&unrolled.now.agents[agent].before);
         for (sender, soft) in soft.iter().enumerate() {
             let Some(place) = self.shape.heard(agent, sender) else { continue };
             for row in (0..unrolled.now.rows()).filter(|row| unrolled.has_before[*row]) {
@@ -141,7 +170,6 @@ impl<R: Real> DialModel<R> {
                 heard.copy_from_slice(&soft[row * messages..][..messages]);
             }
         }
-        input
     }
 
     fn hear_back(&self, agent: usize, unrolled: &Unrolled<R>, of_input: &[R], of_soft: &mut [Vec<R>]) {
@@ -156,30 +184,45 @@ impl<R: Real> DialModel<R> {
         }
     }
 
-    /// The derivative by a speaker's outputs, from that by its soft messages.
-    fn speak_back(&self, soft: &[R], of_soft: &[R]) -> Vec<R> {
+    /// Writes the derivative by a speaker's outputs, from that by its soft messages.
+    fn speak_back(&self, soft: &[R], of_soft: &[R], of_output: &mut Vec<R>) {
         let Shape { levels, messages, .. } = self.shape;
-        let mut of_output = Vec::with_capacity(soft.len() / messages * self.width());
+        of_output.clear();
         for (soft, of_soft) in soft.chunks_exact(messages).zip(of_soft.chunks_exact(messages)) {
             let mean = soft.iter().zip(of_soft).fold(R::zero(), |sum, (s, g)| sum + *s * *g);
             of_output.extend(std::iter::repeat_n(R::zero(), levels));
             of_output.extend(soft.iter().zip(of_soft).map(|(s, g)| *s * (*g - mean)));
         }
-        of_output
     }
 
-    /// The derivative of the loss by an agent's outputs, and its loss.
-    fn errors(&self, agent: usize, unrolled: &Unrolled<R>, output: &[R], goals: &[R]) -> (Vec<R>, R) {
+    /// Writes the derivative of the loss by an agent's outputs; gives its loss.
+    fn errors(
+        &self,
+        agent: usize,
+        unrolled: &Unrolled<R>,
+        output: &[R],
+        goals: &[R],
+        of_output: &mut Vec<R>,
+    ) -> R {
         let rows = unrolled.now.rows();
         let scale = real::<R>((rows.max(1) as f64).recip());
-        let (mut of_output, mut loss) = (vec![R::zero(); output.len()], R::zero());
+        let mut loss = R::zero();
+        of_output.clear();
+        of_output.resize(output.len(), R::zero());
         for row in 0..rows {
             let place = row * self.width() + unrolled.now.agents[agent].levels[row];
             let (part, slope) = huber(output[place] - goals[agent * rows + row]);
             loss += part * scale;
             of_output[place] = slope * scale;
         }
-        (of_output, loss)
+        loss
+    }
+}
+
+impl DialModel<f32> {
+    /// The network by which `agent` acts.
+    pub fn network(&self, agent: usize) -> Option<Network> {
+        self.agents.get(agent)?.network()
     }
 }
 
@@ -192,8 +235,8 @@ impl<R: Real> Layers<R> for DialModel<R> {
         self.agents.iter().enumerate().flat_map(of_agent).collect()
     }
 
-    fn layers_mut(&mut self) -> Vec<&mut Layer<R>> {
-        self.agents.iter_mut().flat_map(Layers::layers_mut).collect()
+    fn each_mut(&mut self, visit: &mut dyn FnMut(&mut Layer<R>)) {
+        self.agents.iter_mut().for_each(|agent| agent.each_mut(visit));
     }
 }
 
@@ -210,7 +253,9 @@ mod tests {
     fn unrolled(random: &mut Xoshiro256PlusPlus) -> Unrolled<f64> {
         let places = [0, 1, 2, 5, 7, 10];
         let noise = check::normal(places.len() * SHAPE.agents * SHAPE.messages, random);
-        Unrolled::gather(&random_ring(SHAPE, 24, 100), &places, noise)
+        let mut unrolled = Unrolled { noise, ..Unrolled::default() };
+        unrolled.gather(&random_ring(SHAPE, 24, 100), &places);
+        unrolled
     }
 
     #[test]
@@ -219,8 +264,9 @@ mod tests {
         let mut model = DialModel::<f64>::new(SHAPE, 0.9, &mut random);
         let target = DialModel::<f64>::new(SHAPE, 0.9, &mut random);
         let unrolled = unrolled(&mut random);
-        let goals = model.goals(&target, &unrolled);
-        check::gradient(&mut model, |model, descend| model.descend(&unrolled, &goals, descend));
+        let mut work = Work::default();
+        model.aim(&target, &unrolled, &mut work);
+        check::gradient(&mut model, |model, descend| model.descend(&unrolled, &mut work, descend));
     }
 
     #[test]
@@ -236,11 +282,12 @@ mod tests {
         let mut model = DialModel::<f64>::new(SHAPE, 0.9, &mut random);
         let mut unrolled = unrolled(&mut random);
         let goals = vec![0.0; unrolled.now.rows() * SHAPE.agents];
+        let mut work = Work { goals, ..Work::default() };
         unrolled.has_before.fill(false);
-        model.descend(&unrolled, &goals, true);
+        model.descend(&unrolled, &mut work, true);
         assert!(!scores(&model), "nothing was heard, yet the scores have a gradient");
         unrolled.has_before.fill(true);
-        model.descend(&unrolled, &goals, true);
+        model.descend(&unrolled, &mut work, true);
         assert!(scores(&model));
     }
 }

@@ -4,6 +4,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::checkpoint::{CheckpointError, Reader, Writer};
 use crate::learn::experience::{flags, indices};
+use crate::learn::network::Network;
 use crate::learn::nn::{Layer, Layers, Mlp, Real, Tape, real, softmax};
 use crate::learn::team::Experience;
 use crate::learn::world::Shape;
@@ -88,29 +89,50 @@ impl Rows<f32> {
 }
 
 impl<R: Real> Rows<R> {
-    /// Some of the rows.
+    /// Writes some of the rows into `to`.
     ///
     /// # Panics
     /// There is no such row, or advantages and returns are missing.
-    pub fn gather(&self, places: &[usize], shape: &Shape) -> Rows<R> {
-        fn pick<T: Copy>(from: &[T], width: usize, places: &[usize]) -> Vec<T> {
-            places.iter().flat_map(|place| from[place * width..][..width].iter().copied()).collect()
+    pub fn gather(&self, places: &[usize], shape: &Shape, to: &mut Rows<R>) {
+        fn pick<T: Copy>(from: &[T], width: usize, places: &[usize], to: &mut Vec<T>) {
+            to.clear();
+            places.iter().for_each(|place| to.extend_from_slice(&from[place * width..][..width]));
         }
-        Rows {
-            state: pick(&self.state, shape.state(), places),
-            allowed: pick(&self.allowed, shape.agents * shape.levels, places),
-            levels: pick(&self.levels, shape.agents, places),
-            messages: pick(&self.messages, shape.agents, places),
-            chances: pick(&self.chances, shape.agents, places),
-            advantages: pick(&self.advantages, 1, places),
-            returns: pick(&self.returns, 1, places),
-        }
+        pick(&self.state, shape.state(), places, &mut to.state);
+        pick(&self.allowed, shape.agents * shape.levels, places, &mut to.allowed);
+        pick(&self.levels, shape.agents, places, &mut to.levels);
+        pick(&self.messages, shape.agents, places, &mut to.messages);
+        pick(&self.chances, shape.agents, places, &mut to.chances);
+        pick(&self.advantages, 1, places, &mut to.advantages);
+        pick(&self.returns, 1, places, &mut to.returns);
     }
 
-    fn of_agent(&self, agent: usize, shape: &Shape) -> Vec<R> {
-        let rows = self.state.chunks_exact(shape.state());
-        rows.flat_map(|row| row[agent * shape.features..][..shape.features].iter().copied()).collect()
+    /// Forgets all rows.
+    pub fn clear(&mut self) {
+        self.state.clear();
+        self.allowed.clear();
+        self.levels.clear();
+        self.messages.clear();
+        self.chances.clear();
+        self.advantages.clear();
+        self.returns.clear();
     }
+
+    fn of_agent(&self, agent: usize, shape: &Shape, to: &mut Vec<R>) {
+        to.clear();
+        let rows = self.state.chunks_exact(shape.state());
+        rows.for_each(|row| to.extend_from_slice(&row[agent * shape.features..][..shape.features]));
+    }
+}
+
+/// The memory of passes; nothing is allocated once it has grown.
+#[derive(Debug, Clone, Default)]
+pub struct Work<R: Real> {
+    tape: Tape<R>,
+    input: Vec<R>,
+    of_output: Vec<R>,
+    of_levels: Vec<R>,
+    of_messages: Vec<R>,
 }
 
 impl<R: Real> MappoModel<R> {
@@ -127,86 +149,101 @@ impl<R: Real> MappoModel<R> {
         self.shape
     }
 
-    /// The chances of an agent's levels, then of its messages.
+    /// The chances of an agent's levels, and of its messages.
     ///
     /// # Panics
     /// There is no such agent.
-    pub fn chances(&self, agent: usize, features: &[R], allowed: &[bool]) -> Vec<R> {
-        let mut tape = Tape::new();
-        let (levels, messages) = self.actors[agent].forward(features, &mut tape).split_at(self.shape.levels);
-        let (mut all, mut of_messages) = (Vec::new(), Vec::new());
-        softmax::chances(levels, |level| allowed[level], &mut all);
-        softmax::chances(messages, |_| true, &mut of_messages);
-        all.extend_from_slice(&of_messages);
-        all
+    pub fn chances<'w>(
+        &self,
+        agent: usize,
+        features: &[R],
+        allowed: &[bool],
+        work: &'w mut Work<R>,
+    ) -> (&'w [R], &'w [R]) {
+        let Work { tape, of_levels, of_messages, .. } = work;
+        let (levels, messages) = self.actors[agent].forward(features, tape).split_at(self.shape.levels);
+        softmax::chances(levels, |level| allowed[level], of_levels);
+        softmax::chances(messages, |_| true, of_messages);
+        (of_levels, of_messages)
     }
 
     /// What the critic says of states.
-    pub fn criticise(&self, state: &[R]) -> Vec<R> {
-        self.critic.forward(state, &mut Tape::new()).to_vec()
+    pub fn criticise<'w>(&self, state: &[R], work: &'w mut Work<R>) -> &'w [R] {
+        self.critic.forward(state, &mut work.tape)
     }
 
     /// The mean loss of `rows`: clipped policy gain, entropy, half the square of the critic's error; adds its gradient if
     /// `descend`.
-    pub fn descend(&mut self, rows: &Rows<R>, objective: &Objective, descend: bool) -> R {
-        let mut loss = self.descend_critic(rows, descend);
+    pub fn descend(&mut self, rows: &Rows<R>, objective: &Objective, work: &mut Work<R>, descend: bool) -> R {
+        let mut loss = self.descend_critic(rows, work, descend);
         for agent in 0..self.actors.len() {
-            loss += self.descend_actor(agent, rows, objective, descend);
+            loss += self.descend_actor(agent, rows, objective, work, descend);
         }
         loss
     }
 
-    fn descend_critic(&mut self, rows: &Rows<R>, descend: bool) -> R {
+    fn descend_critic(&mut self, rows: &Rows<R>, work: &mut Work<R>, descend: bool) -> R {
         let scale = real::<R>((rows.returns.len().max(1) as f64).recip());
-        let (mut tape, mut loss) = (Tape::new(), R::zero());
-        let values = self.critic.forward(&rows.state, &mut tape);
-        let errors: Vec<_> = values.iter().zip(&rows.returns).map(|(value, goal)| *value - *goal).collect();
-        errors.iter().for_each(|error| loss += real::<R>(0.5) * scale * *error * *error);
+        let Work { tape, of_output, .. } = work;
+        let mut loss = R::zero();
+        of_output.clear();
+        for (value, goal) in self.critic.forward(&rows.state, tape).iter().zip(&rows.returns) {
+            let error = *value - *goal;
+            loss += real::<R>(0.5) * scale * error * error;
+            of_output.push(error * scale);
+        }
         if descend {
-            let slopes: Vec<_> = errors.iter().map(|error| *error * scale).collect();
-            self.critic.backward(&mut tape, &slopes, false);
+            self.critic.backward(tape, of_output, false);
         }
         loss
     }
 
-    fn descend_actor(&mut self, agent: usize, rows: &Rows<R>, objective: &Objective, descend: bool) -> R {
-        let (mut tape, mut loss) = (Tape::new(), R::zero());
-        let output = self.actors[agent].forward(&rows.of_agent(agent, &self.shape), &mut tape);
-        let mut of_output = Vec::with_capacity(output.len());
+    fn descend_actor(
+        &mut self,
+        agent: usize,
+        rows: &Rows<R>,
+        objective: &Objective,
+        work: &mut Work<R>,
+        descend: bool,
+    ) -> R {
+        let Work { tape, input, of_output, of_levels, of_messages } = work;
+        let mut loss = R::zero();
+        rows.of_agent(agent, &self.shape, input);
+        of_output.clear();
         let width = self.shape.levels + self.shape.messages;
-        for (row, scores) in output.chunks_exact(width).enumerate() {
-            loss += self.row(agent, row, scores, rows, objective, &mut of_output);
+        for (row, scores) in self.actors[agent].forward(input, tape).chunks_exact(width).enumerate() {
+            let (levels, messages) = scores.split_at(self.shape.levels);
+            let allowed = &rows.allowed[(row * self.shape.agents + agent) * self.shape.levels..];
+            softmax::chances(levels, |level| allowed[level], of_levels);
+            softmax::chances(messages, |_| true, of_messages);
+            loss += self.row(agent, row, rows, objective, [&*of_levels, &*of_messages], of_output);
         }
         if descend {
-            self.actors[agent].backward(&mut tape, &of_output, false);
+            self.actors[agent].backward(tape, of_output, false);
         }
         loss
     }
 
-    /// The loss of one row of one agent; appends its derivative by the scores.
+    /// The loss of one row of one agent with these chances of its levels and messages; appends its derivative by the scores.
     fn row(
         &self,
         agent: usize,
         row: usize,
-        scores: &[R],
         rows: &Rows<R>,
         objective: &Objective,
+        [of_levels, of_messages]: [&[R]; 2],
         of_output: &mut Vec<R>,
     ) -> R {
-        let Shape { agents, levels, .. } = self.shape;
-        let (index, scale) = (row * agents + agent, real::<R>((rows.returns.len().max(1) as f64).recip()));
-        let allowed = &rows.allowed[index * levels..][..levels];
-        let (mut of_levels, mut of_messages) = (Vec::new(), Vec::new());
-        softmax::chances(&scores[..levels], |level| allowed[level], &mut of_levels);
-        softmax::chances(&scores[levels..], |_| true, &mut of_messages);
+        let scale = real::<R>((rows.returns.len().max(1) as f64).recip());
+        let index = row * self.shape.agents + agent;
         let (level, message) = (rows.levels[index], rows.messages[index]);
         let said = of_messages.get(message).map_or(R::zero(), |chance| chance.ln());
         let ratio = (of_levels[level].ln() + said - rows.chances[index]).exp();
         let (gain, moves) = clipped(ratio, rows.advantages[row], real(objective.clip));
         let weight = real::<R>(objective.entropy);
-        let entropies = [softmax::entropy(&of_levels), softmax::entropy(&of_messages)];
+        let entropies = [softmax::entropy(of_levels), softmax::entropy(of_messages)];
         for ((chances, chosen), entropy) in
-            [(&of_levels, level), (&of_messages, message)].into_iter().zip(entropies)
+            [(of_levels, level), (of_messages, message)].into_iter().zip(entropies)
         {
             let slope = |(place, chance): (usize, &R)| {
                 let hit = if place == chosen { R::one() } else { R::zero() };
@@ -216,6 +253,13 @@ impl<R: Real> MappoModel<R> {
             of_output.extend(chances.iter().enumerate().map(slope));
         }
         (-gain - weight * (entropies[0] + entropies[1])) * scale
+    }
+}
+
+impl MappoModel<f32> {
+    /// The network by which `agent` acts: the greatest score is the greatest chance.
+    pub fn network(&self, agent: usize) -> Option<Network> {
+        self.actors.get(agent)?.network()
     }
 }
 
@@ -236,8 +280,9 @@ impl<R: Real> Layers<R> for MappoModel<R> {
         self.actors.iter().enumerate().flat_map(of_agent).chain(critic).collect()
     }
 
-    fn layers_mut(&mut self) -> Vec<&mut Layer<R>> {
-        self.actors.iter_mut().flat_map(Layers::layers_mut).chain(self.critic.layers_mut()).collect()
+    fn each_mut(&mut self, visit: &mut dyn FnMut(&mut Layer<R>)) {
+        self.actors.iter_mut().for_each(|actor| actor.each_mut(visit));
+        self.critic.each_mut(visit);
     }
 }
 
@@ -268,10 +313,12 @@ mod tests {
         for messages in [0, 3] {
             let shape = Shape { agents: 2, features: 6, levels: 5, messages };
             let mut model = MappoModel::<f64>::new(shape, &mut random);
-            model.layers_mut().into_iter().for_each(|layer| layer.scale(2.0));
+            model.each_mut(&mut |layer| layer.scale(2.0));
             let rows = rows(&shape, &mut random);
-            let objective = Objective { clip: 0.2, entropy: 0.3 };
-            check::gradient(&mut model, |model, descend| model.descend(&rows, &objective, descend));
+            let (objective, mut work) = (Objective { clip: 0.2, entropy: 0.3 }, Work::default());
+            check::gradient(&mut model, |model, descend| {
+                model.descend(&rows, &objective, &mut work, descend)
+            });
         }
     }
 
@@ -287,9 +334,9 @@ mod tests {
     fn levels_that_are_not_allowed_have_no_chance() {
         let shape = Shape { agents: 1, features: 2, levels: 3, messages: 2 };
         let model = MappoModel::<f64>::new(shape, &mut Xoshiro256PlusPlus::seed_from_u64(1));
-        let chances = model.chances(0, &[1.0, 2.0], &[true, false, true]);
-        assert_eq!(chances[1], 0.0);
-        assert!((chances[..3].iter().sum::<f64>() - 1.0).abs() < 1e-12);
-        assert!((chances[3..].iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        let mut work = Work::default();
+        let (levels, messages) = model.chances(0, &[1.0, 2.0], &[true, false, true], &mut work);
+        assert_eq!((levels[1], levels.len(), messages.len()), (0.0, 3, 2));
+        assert!([levels, messages].iter().all(|chances| (chances.iter().sum::<f64>() - 1.0).abs() < 1e-12));
     }
 }

@@ -1,7 +1,9 @@
 //! The optimiser of all learners.
 
+use super::Layers;
 use super::layer::Layer;
 use super::real::{Real, real};
+use crate::simd::{Kernel, dispatch};
 
 /// Adam with a bound on the norm of the gradient.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,39 +35,49 @@ impl Adam {
         self.steps = steps;
     }
 
-    /// One step down the gradients of `layers`, which are then cleared.
-    pub fn descend<R: Real>(&mut self, layers: Vec<&mut Layer<R>>) {
-        self.steps += 1;
-        let length = length(&layers);
+    /// One step down the gradients of the model's layers, which are then cleared.
+    pub fn descend<R: Real>(&mut self, model: &mut impl Layers<R>) {
+        self.steps = self.steps.saturating_add(1);
+        let length = length(model);
         let bound = real::<R>(self.norm);
         let scale = if length > bound { bound / length } else { R::one() };
         let corrected = |decay: f64| real::<R>((1.0 - decay.powi(self.steps)).recip());
         let (first, second) = (corrected(DECAY.0), corrected(DECAY.1));
-        for layer in layers {
-            step(layer, real(self.rate), scale, first, second);
-        }
+        let rate = real(self.rate);
+        model.each_mut(&mut |layer| dispatch(Step { layer, rate, scale, first, second }));
     }
 }
 
-fn length<R: Real>(layers: &[&mut Layer<R>]) -> R {
+fn length<R: Real>(model: &mut impl Layers<R>) -> R {
     let mut sum = R::zero();
-    for layer in layers {
-        layer.gradient.iter().for_each(|gradient| sum += *gradient * *gradient);
-    }
+    model.each_mut(&mut |layer| layer.gradient.iter().for_each(|gradient| sum += *gradient * *gradient));
     sum.sqrt()
 }
 
-fn step<R: Real>(layer: &mut Layer<R>, rate: R, scale: R, first: R, second: R) {
-    let (beta, gamma) = (real::<R>(DECAY.0), real::<R>(DECAY.1));
-    let (rest_beta, rest_gamma) = (R::one() - beta, R::one() - gamma);
-    let epsilon = real::<R>(EPSILON);
-    let moments = layer.first_moment.iter_mut().zip(&mut layer.second_moment);
-    for ((value, gradient), (m, v)) in layer.values.iter_mut().zip(&mut layer.gradient).zip(moments) {
-        let g = *gradient * scale;
-        *m = beta * *m + rest_beta * g;
-        *v = gamma * *v + rest_gamma * g * g;
-        *value -= rate * (*m * first) / ((*v * second).sqrt() + epsilon);
-        *gradient = R::zero();
+/// The step of one layer.
+struct Step<'a, R> {
+    layer: &'a mut Layer<R>,
+    rate: R,
+    scale: R,
+    first: R,
+    second: R,
+}
+
+impl<R: Real> Kernel for Step<'_, R> {
+    #[inline(always)]
+    fn run(self) {
+        let Step { layer, rate, scale, first, second } = self;
+        let (beta, gamma) = (real::<R>(DECAY.0), real::<R>(DECAY.1));
+        let (rest_beta, rest_gamma) = (R::one() - beta, R::one() - gamma);
+        let epsilon = real::<R>(EPSILON);
+        let moments = layer.first_moment.iter_mut().zip(&mut layer.second_moment);
+        for ((value, gradient), (m, v)) in layer.values.iter_mut().zip(&mut layer.gradient).zip(moments) {
+            let g = *gradient * scale;
+            *m = beta * *m + rest_beta * g;
+            *v = gamma * *v + rest_gamma * g * g;
+            *value -= rate * (*m * first) / ((*v * second).sqrt() + epsilon);
+            *gradient = R::zero();
+        }
     }
 }
 
@@ -87,7 +99,7 @@ mod tests {
             let output = mlp.forward(&input, &mut tape);
             let errors: Vec<_> = output.iter().zip(wanted).map(|(value, wanted)| value - wanted).collect();
             mlp.backward(&mut tape, &errors, false);
-            adam.descend(mlp.layers_mut());
+            adam.descend(&mut mlp);
         }
         let output = mlp.forward(&input, &mut tape);
         assert!(output.iter().zip(wanted).all(|(value, wanted)| (value - wanted).abs() < 0.05), "{output:?}");
@@ -96,10 +108,11 @@ mod tests {
     #[test]
     fn the_first_step_has_the_rates_size_however_long_the_gradient() {
         for size in [1e-3f64, 1.0, 1e3] {
-            let mut layer = Layer::<f64>::new(1, 1, &mut Xoshiro256PlusPlus::seed_from_u64(1));
-            let before = layer.values().to_vec();
-            layer.backward(&[1.0], &[size], None);
-            Adam::new(0.1, 10.0).descend(vec![&mut layer]);
+            let mut mlp = Mlp::<f64>::new(&[1, 1], &mut Xoshiro256PlusPlus::seed_from_u64(1));
+            let before = mlp.layers()[0].1.values().to_vec();
+            mlp.each_mut(&mut |layer| layer.backward(&[1.0], &[size], None));
+            Adam::new(0.1, 10.0).descend(&mut mlp);
+            let layer = mlp.layers()[0].1;
             let moved = before.iter().zip(layer.values()).all(|(b, a)| (b - a - 0.1).abs() < 1e-5);
             assert!(moved && layer.gradient() == [0.0, 0.0]);
         }

@@ -26,7 +26,13 @@ pub(crate) fn gradient<M: Layers<f64>>(model: &mut M, mut loss: impl FnMut(&mut 
         for index in (0..gradient.len()).step_by(1 + gradient.len() / 97) {
             let original = model.layers()[place].1.values()[index];
             let mut at = |value: f64, model: &mut M| {
-                model.layers_mut()[place].values_mut()[index] = value;
+                let mut number = 0;
+                model.each_mut(&mut |layer| {
+                    if number == place {
+                        layer.values_mut()[index] = value;
+                    }
+                    number += 1;
+                });
                 loss(model, false)
             };
             let expected = (at(original + H, model) - at(original - H, model)) / (2.0 * H);

@@ -3,8 +3,8 @@
 use rand_distr::{Distribution, StandardUniform};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::product::{Matrix, Product, transposed};
 use super::real::{Real, real};
+use crate::learn::product::{Matrix, Product, Start};
 
 /// Y = X W + b for rows of X. Weights lie input by input, then come the biases.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,17 +29,22 @@ impl<R: Real> Layer<R> {
             let chance: f64 = StandardUniform.sample(random);
             real((2.0 * chance - 1.0) * bound)
         };
-        let values = (0..count).map(uniform).collect();
-        let zeros = || vec![R::zero(); count];
-        Layer {
-            inputs,
-            outputs,
-            values,
-            gradient: zeros(),
-            first_moment: zeros(),
-            second_moment: zeros(),
-            turned: Vec::new(),
+        Layer::of(inputs, outputs, (0..count).map(uniform).collect())
+    }
+
+    fn of(inputs: usize, outputs: usize, values: Vec<R>) -> Layer<R> {
+        let zeros = || vec![R::zero(); values.len()];
+        let (gradient, first_moment, second_moment) = (zeros(), zeros(), zeros());
+        Layer { inputs, outputs, values, gradient, first_moment, second_moment, turned: Vec::new() }
+    }
+
+    /// A layer of `outputs` outputs, whose weights of each input and whose biases `map` makes of those of this one.
+    pub fn mapped(&self, outputs: usize, mut map: impl FnMut(&[R], &mut [R])) -> Layer<R> {
+        let mut values = vec![R::zero(); (self.inputs + 1) * outputs];
+        for (row, out) in self.values.chunks_exact(self.outputs).zip(values.chunks_exact_mut(outputs)) {
+            map(row, out);
         }
+        Layer::of(self.inputs, outputs, values)
     }
 
     /// Number of inputs.
@@ -77,6 +82,11 @@ impl<R: Real> Layer<R> {
         (&mut self.first_moment, &mut self.second_moment)
     }
 
+    /// Takes over the weights and biases of a layer of the same size.
+    pub fn copy_weights(&mut self, from: &Layer<R>) {
+        self.values.copy_from_slice(&from.values);
+    }
+
     /// Multiplies weights and biases, for heads that begin near zero.
     pub fn scale(&mut self, factor: R) {
         self.values.iter_mut().for_each(|value| *value *= factor);
@@ -86,11 +96,10 @@ impl<R: Real> Layer<R> {
     pub fn forward(&self, x: &[R], y: &mut Vec<R>) {
         let (inputs, width) = (self.inputs, self.outputs);
         let (weights, biases) = self.values.split_at(inputs * width);
-        let rows = x.len() / inputs;
-        y.clear();
-        (0..rows).for_each(|_| y.extend_from_slice(biases));
-        let a = Matrix { values: x, row: inputs, column: 1 };
-        Product { a, b: weights, rows, terms: inputs, width, out: y }.compute();
+        y.resize(x.len() / inputs * width, R::zero());
+        let (start, a) = (Start::Row(biases), Matrix::rows(x, inputs));
+        Product { start, a, b: weights, b_row: width, terms: inputs, width, out: y, out_row: width }
+            .compute();
     }
 
     /// Adds the gradient of a loss whose derivative by Y is `dy`; writes its derivative by X into `dx` if wanted.
@@ -101,15 +110,42 @@ impl<R: Real> Layer<R> {
         for dy in dy.chunks_exact(outputs) {
             biases.iter_mut().zip(dy).for_each(|(b, d)| *b += *d);
         }
-        let a = Matrix { values: x, row: 1, column: inputs };
-        Product { a, b: dy, rows: inputs, terms: rows, width: outputs, out: gradient }.compute();
+        let a = Matrix::rows(x, inputs).transposed();
+        let product = Product {
+            start: Start::Kept,
+            a,
+            b: dy,
+            b_row: outputs,
+            terms: rows,
+            width: outputs,
+            out: gradient,
+            out_row: outputs,
+        };
+        product.compute();
         if let Some(dx) = dx {
-            transposed(&self.values[..inputs * outputs], outputs, &mut self.turned);
-            dx.clear();
             dx.resize(rows * inputs, R::zero());
-            let a = Matrix { values: dy, row: outputs, column: 1 };
-            Product { a, b: &self.turned, rows, terms: outputs, width: inputs, out: dx }.compute();
+            self.back(dy, dx);
         }
+    }
+
+    /// Writes the derivative by X into `dx`.
+    fn back(&mut self, dy: &[R], dx: &mut [R]) {
+        let (inputs, outputs) = (self.inputs, self.outputs);
+        self.turned.clear();
+        for output in 0..outputs {
+            self.turned.extend(self.values[..inputs * outputs].iter().skip(output).step_by(outputs));
+        }
+        let product = Product {
+            start: Start::Zero,
+            a: Matrix::rows(dy, outputs),
+            b: &self.turned,
+            b_row: inputs,
+            terms: outputs,
+            width: inputs,
+            out: dx,
+            out_row: inputs,
+        };
+        product.compute();
     }
 }
 

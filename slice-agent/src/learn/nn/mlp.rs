@@ -5,6 +5,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::layer::Layer;
 use super::real::Real;
 use super::{Layers, real};
+use crate::learn::network::Network;
 
 /// A network: ReLU after each layer but the last.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +54,19 @@ impl<R: Real> Mlp<R> {
         mlp
     }
 
+    /// Takes over the weights of a network of the same widths.
+    pub fn copy_weights(&mut self, from: &Mlp<R>) {
+        self.layers.iter_mut().zip(&from.layers).for_each(|(layer, from)| layer.copy_weights(from));
+    }
+
+    /// Replaces the last layer by one of `outputs` values, each row of whose weights and whose biases `map` makes of the old
+    /// ones.
+    pub fn map_head(&mut self, outputs: usize, map: impl FnMut(&[R], &mut [R])) {
+        if let Some(head) = self.layers.last_mut() {
+            *head = head.mapped(outputs, map);
+        }
+    }
+
     /// Values for the rows of `input`.
     pub fn forward<'t>(&self, input: &[R], tape: &'t mut Tape<R>) -> &'t [R] {
         tape.values.resize_with(self.layers.len() + 1, Vec::new);
@@ -88,13 +102,26 @@ impl<R: Real> Mlp<R> {
     }
 }
 
+impl Mlp<f32> {
+    /// The same as an agent's network, if it has its three layers; both give the same values to the last bit.
+    pub fn network(&self) -> Option<Network> {
+        let [first, middle, heads] = self.layers.as_slice() else { return None };
+        Network::of_layers(
+            [first.values(), middle.values(), heads.values()],
+            first.inputs(),
+            middle.outputs(),
+            heads.outputs(),
+        )
+    }
+}
+
 impl<R: Real> Layers<R> for Mlp<R> {
     fn layers(&self) -> Vec<(String, &Layer<R>)> {
         self.layers.iter().enumerate().map(|(index, layer)| (index.to_string(), layer)).collect()
     }
 
-    fn layers_mut(&mut self) -> Vec<&mut Layer<R>> {
-        self.layers.iter_mut().collect()
+    fn each_mut(&mut self, visit: &mut dyn FnMut(&mut Layer<R>)) {
+        self.layers.iter_mut().for_each(visit);
     }
 }
 

@@ -32,8 +32,8 @@ pub struct Monotonic<R> {
     value: Mlp<R>,
 }
 
-/// What a mix leaves for the way back.
-#[derive(Debug)]
+/// What a mix leaves for the way back, and the memory of both ways.
+#[derive(Debug, Clone)]
 pub struct Mix<R> {
     /// Mixed values, row by row.
     pub values: Vec<R>,
@@ -44,22 +44,43 @@ pub struct Mix<R> {
     hidden: Vec<R>,
     second: Vec<R>,
     tape: Tape<R>,
+    of_first: Vec<R>,
+    of_hidden: Vec<R>,
+    of_second: Vec<R>,
 }
 
-impl<R: Real> Mix<R> {
-    fn plain(values: Vec<R>, rows: usize) -> Mix<R> {
+impl<R: Real> Default for Mix<R> {
+    fn default() -> Mix<R> {
         let none = Vec::new;
         Mix {
-            values,
-            rows,
+            values: none(),
+            rows: 0,
             chosen: none(),
             state: none(),
             first: none(),
             hidden: none(),
             second: none(),
             tape: Tape::new(),
+            of_first: none(),
+            of_hidden: none(),
+            of_second: none(),
         }
     }
+}
+
+impl<R: Real> Mix<R> {
+    /// Remembers what is mixed.
+    fn begin(&mut self, chosen: &[R], rows: usize) {
+        self.rows = rows;
+        self.values.clear();
+        replace(&mut self.chosen, chosen);
+    }
+}
+
+/// Makes `to` a copy of `from`.
+fn replace<R: Copy>(to: &mut Vec<R>, from: &[R]) {
+    to.clear();
+    to.extend_from_slice(from);
 }
 
 impl<R: Real> Mixer<R> {
@@ -79,30 +100,41 @@ impl<R: Real> Mixer<R> {
         !matches!(self, Mixer::None)
     }
 
-    /// Mixes `rows` rows of values.
-    pub fn forward(&self, chosen: &[R], state: &[R], rows: usize) -> Mix<R> {
-        match self {
-            Mixer::None => Mix::plain(chosen.to_vec(), rows),
-            Mixer::Sum => {
-                let columns = chosen.len() / rows.max(1);
-                let sum = |row: &[R]| row.iter().fold(R::zero(), |sum, value| sum + *value);
-                let mut mix = Mix::plain(chosen.chunks_exact(columns.max(1)).map(sum).collect(), rows);
-                mix.chosen = chosen.to_vec();
-                mix
-            }
-            Mixer::Monotonic(mixer) => mixer.forward(chosen, state, rows),
+    /// Takes over the weights of a mixer of the same kind.
+    pub fn copy_weights(&mut self, from: &Mixer<R>) {
+        if let (Mixer::Monotonic(own), Mixer::Monotonic(from)) = (self, from) {
+            own.first.copy_weights(&from.first);
+            own.bias.copy_weights(&from.bias);
+            own.second.copy_weights(&from.second);
+            own.value.copy_weights(&from.value);
         }
     }
 
-    /// The derivative by the chosen values, from that by the mixed ones; adds the gradient of its own weights.
-    pub fn backward(&mut self, mix: &mut Mix<R>, slopes: &[R]) -> Vec<R> {
+    /// Mixes `rows` rows of values.
+    pub fn forward(&self, chosen: &[R], state: &[R], rows: usize, mix: &mut Mix<R>) {
+        mix.begin(chosen, rows);
         match self {
-            Mixer::None => slopes.to_vec(),
+            Mixer::None => mix.values.extend_from_slice(chosen),
+            Mixer::Sum => {
+                let columns = chosen.len() / rows.max(1);
+                let sum = |row: &[R]| row.iter().fold(R::zero(), |sum, value| sum + *value);
+                mix.values.extend(chosen.chunks_exact(columns.max(1)).map(sum));
+            }
+            Mixer::Monotonic(mixer) => mixer.forward(chosen, state, rows, mix),
+        }
+    }
+
+    /// Writes the derivative by the chosen values into `of_chosen`, from that by the mixed ones; adds the gradient of its
+    /// own weights.
+    pub fn backward(&mut self, mix: &mut Mix<R>, slopes: &[R], of_chosen: &mut Vec<R>) {
+        of_chosen.clear();
+        match self {
+            Mixer::None => of_chosen.extend_from_slice(slopes),
             Mixer::Sum => {
                 let columns = mix.chosen.len() / mix.rows.max(1);
-                slopes.iter().flat_map(|slope| std::iter::repeat_n(*slope, columns)).collect()
+                slopes.iter().for_each(|slope| of_chosen.extend(std::iter::repeat_n(*slope, columns)));
             }
-            Mixer::Monotonic(mixer) => mixer.backward(mix, slopes),
+            Mixer::Monotonic(mixer) => mixer.backward(mix, slopes, of_chosen),
         }
     }
 
@@ -115,11 +147,12 @@ impl<R: Real> Mixer<R> {
         own.chain(value.map(|(name, layer)| (format!("mixer.value.{name}"), layer))).collect()
     }
 
-    /// The same, to be changed.
-    pub fn layers_mut(&mut self) -> Vec<&mut Layer<R>> {
-        let Mixer::Monotonic(mixer) = self else { return Vec::new() };
+    /// Calls `visit` with each of them, to be changed.
+    pub fn each_mut(&mut self, visit: &mut dyn FnMut(&mut Layer<R>)) {
+        let Mixer::Monotonic(mixer) = self else { return };
         let Monotonic { first, bias, second, value, .. } = &mut **mixer;
-        [first, bias, second].into_iter().chain(value.layers_mut()).collect()
+        [first, bias, second].into_iter().for_each(&mut *visit);
+        value.each_mut(visit);
     }
 }
 
@@ -129,10 +162,8 @@ fn elu<R: Real>(x: R) -> (R, R) {
 }
 
 impl<R: Real> Monotonic<R> {
-    fn forward(&self, chosen: &[R], state: &[R], rows: usize) -> Mix<R> {
-        let mut mix = Mix::plain(Vec::with_capacity(rows), rows);
-        mix.chosen = chosen.to_vec();
-        mix.state = state.to_vec();
+    fn forward(&self, chosen: &[R], state: &[R], rows: usize, mix: &mut Mix<R>) {
+        replace(&mut mix.state, state);
         self.first.forward(state, &mut mix.first);
         self.bias.forward(state, &mut mix.hidden);
         self.second.forward(state, &mut mix.second);
@@ -149,15 +180,16 @@ impl<R: Real> Monotonic<R> {
             }
             mix.values.push(sum);
         }
-        mix
     }
 
-    fn backward(&mut self, mix: &mut Mix<R>, slopes: &[R]) -> Vec<R> {
+    fn backward(&mut self, mix: &mut Mix<R>, slopes: &[R], of_chosen: &mut Vec<R>) {
         let sign = |value: R| if value < R::zero() { real::<R>(-1.0) } else { R::one() };
-        let mut of_chosen = vec![R::zero(); mix.chosen.len()];
-        let mut of_first = vec![R::zero(); mix.first.len()];
-        let mut of_hidden = vec![R::zero(); mix.hidden.len()];
-        let mut of_second = vec![R::zero(); mix.second.len()];
+        let Mix { of_first, of_hidden, of_second, .. } = mix;
+        of_chosen.resize(mix.chosen.len(), R::zero());
+        // Every element of these is written below.
+        of_first.resize(mix.first.len(), R::zero());
+        of_hidden.resize(mix.hidden.len(), R::zero());
+        of_second.resize(mix.second.len(), R::zero());
         for (row, slope) in slopes.iter().enumerate() {
             for lane in 0..WIDTH {
                 let place = row * WIDTH + lane;
@@ -174,11 +206,10 @@ impl<R: Real> Monotonic<R> {
                 }
             }
         }
-        self.first.backward(&mix.state, &of_first, None);
-        self.bias.backward(&mix.state, &of_hidden, None);
-        self.second.backward(&mix.state, &of_second, None);
+        self.first.backward(&mix.state, of_first, None);
+        self.bias.backward(&mix.state, of_hidden, None);
+        self.second.backward(&mix.state, of_second, None);
         self.value.backward(&mut mix.tape, slopes, false);
-        of_chosen
     }
 }
 
@@ -193,12 +224,17 @@ mod tests {
     fn the_mixed_value_grows_with_each_value() {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
         let mixer = Mixer::<f64>::monotonic(3, 4, &mut random);
+        let mut mix = Mix::default();
+        let mut mixed = |chosen: &[f64], state: &[f64]| {
+            mixer.forward(chosen, state, 1, &mut mix);
+            mix.values[0]
+        };
         for _ in 0..200 {
             let (state, mut chosen) = (normal(4, &mut random), normal(3, &mut random));
-            let before = mixer.forward(&chosen, &state, 1).values[0];
+            let before = mixed(&chosen, &state);
             for column in 0..3 {
                 chosen[column] += 0.5;
-                assert!(mixer.forward(&chosen, &state, 1).values[0] >= before);
+                assert!(mixed(&chosen, &state) >= before);
                 chosen[column] -= 0.5;
             }
         }

@@ -2,9 +2,10 @@
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::mixer::Mixer;
+use super::mixer::{Mix, Mixer};
 use super::{Mixing, ValueSettings};
 use crate::learn::experience::{AgentBatch, Batch};
+use crate::learn::network::Network;
 use crate::learn::nn::{Layer, Layers, Mlp, Real, Tape, greatest, huber, real, softmax};
 use crate::learn::world::Shape;
 
@@ -23,9 +24,23 @@ pub struct ValueModel<R> {
     mixer: Mixer<R>,
 }
 
-/// What an agent sees before or after a step.
-fn before<R>(agent: &AgentBatch<R>) -> &[R] {
-    &agent.before
+/// The memory of passes and updates; nothing is allocated once it has grown.
+#[derive(Debug, Clone, Default)]
+pub struct Work<R: Real> {
+    /// What the mixed values of a batch should have been.
+    pub goals: Vec<R>,
+    /// The passes of an update, agent by agent, and their values.
+    passes: Vec<(Tape<R>, Vec<R>)>,
+    /// Passes without a way back: of the acting and of the target network.
+    judging: (Tape<R>, Vec<R>),
+    valuing: (Tape<R>, Vec<R>),
+    chosen: Vec<R>,
+    mix: Mix<R>,
+    slopes: Vec<R>,
+    of_chosen: Vec<R>,
+    of_values: Vec<R>,
+    of_raw: Vec<R>,
+    chances: Vec<R>,
 }
 
 impl<R: Real> ValueModel<R> {
@@ -53,8 +68,19 @@ impl<R: Real> ValueModel<R> {
     ///
     /// # Panics
     /// There is no such agent.
-    pub fn values(&self, agent: usize, features: &[R]) -> Vec<R> {
-        self.duel(self.agents[agent].forward(features, &mut Tape::new()))
+    pub fn values<'w>(&self, agent: usize, features: &[R], work: &'w mut Work<R>) -> &'w [R] {
+        self.pass(agent, features, &mut work.judging);
+        &work.judging.1
+    }
+
+    fn pass(&self, agent: usize, features: &[R], (tape, values): &mut (Tape<R>, Vec<R>)) {
+        self.duel(self.agents[agent].forward(features, tape), values);
+    }
+
+    /// Takes over the weights of a model of the same shape.
+    pub fn copy_weights(&mut self, from: &ValueModel<R>) {
+        self.agents.iter_mut().zip(&from.agents).for_each(|(agent, from)| agent.copy_weights(from));
+        self.mixer.copy_weights(&from.mixer);
     }
 
     /// Levels and messages of one agent as ranges of its values.
@@ -72,29 +98,28 @@ impl<R: Real> ValueModel<R> {
     }
 
     /// Values from what a network gives: with duelling, baseline plus advantage minus the mean advantage.
-    fn duel(&self, raw: &[R]) -> Vec<R> {
+    fn duel(&self, raw: &[R], values: &mut Vec<R>) {
+        values.clear();
         if !self.duelling {
-            return raw.to_vec();
+            values.extend_from_slice(raw);
+            return;
         }
         let (width, heads) = (self.width(), self.head_count());
-        let mut values = Vec::with_capacity(raw.len());
         for row in raw.chunks_exact(width + heads) {
             for (index, head) in self.heads().enumerate() {
                 let shift = row[width + index] - mean(&row[head.clone()]);
                 values.extend(row[head].iter().map(|advantage| *advantage + shift));
             }
         }
-        values
     }
 
     /// The derivative by what the network gave, from that by the values.
-    fn duel_back(&self, of_values: Vec<R>) -> Vec<R> {
+    fn duel_back<'w>(&self, of_values: &'w [R], of_raw: &'w mut Vec<R>) -> &'w [R] {
         if !self.duelling {
             return of_values;
         }
-        let (width, heads) = (self.width(), self.head_count());
-        let mut of_raw = Vec::with_capacity(of_values.len() / width * (width + heads));
-        for row in of_values.chunks_exact(width) {
+        of_raw.clear();
+        for row in of_values.chunks_exact(self.width()) {
             for head in self.heads() {
                 let mean = mean(&row[head.clone()]);
                 of_raw.extend(row[head].iter().map(|gradient| *gradient - mean));
@@ -104,16 +129,21 @@ impl<R: Real> ValueModel<R> {
         of_raw
     }
 
-    /// What the mixed values of the batch should have been: reward, and what `target` gives for the best next step.
-    pub fn goals(&self, target: &ValueModel<R>, batch: &Batch<R>) -> Vec<R> {
-        let (rows, heads) = (batch.rows(), self.head_count());
+    /// Writes what the mixed values of the batch should have been into the work's goals: reward, and what `target` gives for
+    /// the best next step.
+    pub fn aim(&self, target: &ValueModel<R>, batch: &Batch<R>, work: &mut Work<R>) {
+        let (rows, heads, width) = (batch.rows(), self.head_count(), self.width());
         let columns = self.agents.len() * heads;
-        let mut chosen = vec![R::zero(); rows * columns];
+        let Work { goals, judging, valuing, chosen, mix, .. } = work;
+        chosen.resize(rows * columns, R::zero());
         for (agent, part) in batch.agents.iter().enumerate() {
-            let values = target.values(agent, &part.after);
-            let judged = if self.double { self.values(agent, &part.after) } else { values.clone() };
+            target.pass(agent, &part.after, valuing);
+            if self.double {
+                self.pass(agent, &part.after, judging);
+            }
+            let judged = if self.double { &judging.1 } else { &valuing.1 };
             for row in 0..rows {
-                let (values, judged) = (&values[row * self.width()..], &judged[row * self.width()..]);
+                let (values, judged) = (&valuing.1[row * width..], &judged[row * width..]);
                 let allowed = &part.allowed_after[row * self.shape.levels..];
                 for (index, head) in self.heads().enumerate() {
                     let may = |choice: usize| head.start > 0 || allowed[choice];
@@ -122,8 +152,8 @@ impl<R: Real> ValueModel<R> {
                 }
             }
         }
-        let mixed = target.mixer.forward(&chosen, &batch.next_state, rows).values;
-        let outputs = mixed.len() / rows.max(1);
+        target.mixer.forward(chosen, &batch.next_state, rows, mix);
+        let outputs = mix.values.len() / rows.max(1);
         let gamma = real::<R>(self.gamma);
         let goal = |(index, next): (usize, &R)| {
             let row = index / outputs;
@@ -134,52 +164,73 @@ impl<R: Real> ValueModel<R> {
             };
             if batch.last[row] { reward } else { reward + gamma * *next }
         };
-        mixed.iter().enumerate().map(goal).collect()
+        goals.clear();
+        goals.extend(mix.values.iter().enumerate().map(goal));
     }
 
-    /// The mean loss of the batch against `goals`; adds its gradient if `descend`.
-    pub fn descend(&mut self, batch: &Batch<R>, goals: &[R], descend: bool) -> R {
-        let (rows, heads) = (batch.rows(), self.head_count());
-        let columns = self.agents.len() * heads;
-        let scale = real::<R>((rows.max(1) as f64).recip());
-        let mut tapes: Vec<_> = self.agents.iter().map(|_| Tape::new()).collect();
-        let mut values = Vec::new();
-        let mut chosen = vec![R::zero(); rows * columns];
-        for (agent, part) in batch.agents.iter().enumerate() {
-            let of_agent = self.duel(self.agents[agent].forward(before(part), &mut tapes[agent]));
-            for row in 0..rows {
-                for (index, place) in self.choices(part, row).enumerate() {
-                    chosen[row * columns + agent * heads + index] = of_agent[row * self.width() + place];
-                }
-            }
-            values.push(of_agent);
-        }
-        let mut mix = self.mixer.forward(&chosen, &batch.state, rows);
+    /// The mean loss of the batch against the work's goals; adds its gradient if `descend`.
+    pub fn descend(&mut self, batch: &Batch<R>, work: &mut Work<R>, descend: bool) -> R {
+        self.look(batch, work);
+        let scale = real::<R>((batch.rows().max(1) as f64).recip());
+        let Work { goals, mix, slopes, of_chosen, .. } = &mut *work;
         let mut loss = R::zero();
-        let slopes: Vec<R> = mix
-            .values
-            .iter()
-            .zip(goals)
-            .map(|(value, goal)| {
-                let (part, slope) = huber(*value - *goal);
-                loss += part * scale;
-                slope * scale
-            })
-            .collect();
-        let of_chosen = if descend { self.mixer.backward(&mut mix, &slopes) } else { Vec::new() };
+        slopes.clear();
+        for (value, goal) in mix.values.iter().zip(&*goals) {
+            let (part, slope) = huber(*value - *goal);
+            loss += part * scale;
+            slopes.push(slope * scale);
+        }
+        if descend {
+            self.mixer.backward(mix, slopes, of_chosen);
+        }
         for (agent, part) in batch.agents.iter().enumerate() {
-            let mut of_values = vec![R::zero(); rows * self.width()];
-            loss += self.conserve(part, &values[agent], &mut of_values, scale);
-            if !descend {
-                continue;
-            }
+            loss += self.descend_agent(agent, part, work, scale, descend);
+        }
+        loss
+    }
+
+    /// Passes the batch, and mixes the values of what was done.
+    fn look(&self, batch: &Batch<R>, work: &mut Work<R>) {
+        let (rows, heads, width) = (batch.rows(), self.head_count(), self.width());
+        let columns = self.agents.len() * heads;
+        let Work { passes, chosen, mix, .. } = work;
+        passes.resize_with(self.agents.len(), Default::default);
+        chosen.resize(rows * columns, R::zero());
+        for (agent, (part, pass)) in batch.agents.iter().zip(passes).enumerate() {
+            self.pass(agent, &part.before, pass);
             for row in 0..rows {
                 for (index, place) in self.choices(part, row).enumerate() {
-                    of_values[row * self.width() + place] += of_chosen[row * columns + agent * heads + index];
+                    chosen[row * columns + agent * heads + index] = pass.1[row * width + place];
                 }
             }
-            let of_raw = self.duel_back(of_values);
-            self.agents[agent].backward(&mut tapes[agent], &of_raw, false);
+        }
+        self.mixer.forward(chosen, &batch.state, rows, mix);
+    }
+
+    /// The conservative penalty of an agent; adds the gradient of the whole loss if `descend`.
+    fn descend_agent(
+        &mut self,
+        agent: usize,
+        part: &AgentBatch<R>,
+        work: &mut Work<R>,
+        scale: R,
+        descend: bool,
+    ) -> R {
+        let (rows, heads, width) = (part.levels.len(), self.head_count(), self.width());
+        let columns = self.agents.len() * heads;
+        let Work { passes, of_chosen, of_values, of_raw, chances, .. } = work;
+        let (tape, values) = &mut passes[agent];
+        of_values.clear();
+        of_values.resize(rows * width, R::zero());
+        let loss = self.conserve(part, values, of_values, chances, scale);
+        if descend {
+            for row in 0..rows {
+                for (index, place) in self.choices(part, row).enumerate() {
+                    of_values[row * width + place] += of_chosen[row * columns + agent * heads + index];
+                }
+            }
+            let of_raw = self.duel_back(of_values, of_raw);
+            self.agents[agent].backward(tape, of_raw, false);
         }
         loss
     }
@@ -192,23 +243,45 @@ impl<R: Real> ValueModel<R> {
     }
 
     /// The conservative penalty: how far the values of all levels lie above that of the chosen one.
-    fn conserve(&self, part: &AgentBatch<R>, values: &[R], of_values: &mut [R], scale: R) -> R {
+    fn conserve(
+        &self,
+        part: &AgentBatch<R>,
+        values: &[R],
+        of_values: &mut [R],
+        chances: &mut Vec<R>,
+        scale: R,
+    ) -> R {
         let weight = real::<R>(self.conservative) * scale;
         if weight <= R::zero() {
             return R::zero();
         }
-        let (levels, mut loss, mut chances) = (self.shape.levels, R::zero(), Vec::new());
+        let (levels, mut loss) = (self.shape.levels, R::zero());
         for (row, level) in part.levels.iter().enumerate() {
             let start = row * self.width();
             let values = &values[start..start + levels];
             loss += weight * (softmax::log_sum_exp(values) - values[*level]);
-            softmax::chances(values, |_| true, &mut chances);
+            softmax::chances(values, |_| true, chances);
             for (place, chance) in chances.iter().enumerate() {
                 of_values[start + place] += weight * *chance;
             }
             of_values[start + level] -= weight;
         }
         loss
+    }
+}
+
+impl ValueModel<f32> {
+    /// The network by which `agent` acts. Duelling heads are linear in what lies below them, so they become plain ones.
+    pub fn network(&self, agent: usize) -> Option<Network> {
+        let mut mlp = self.agents.get(agent)?.clone();
+        if self.duelling {
+            let mut values = Vec::new();
+            mlp.map_head(self.width(), |row, out| {
+                self.duel(row, &mut values);
+                out.copy_from_slice(&values);
+            });
+        }
+        mlp.network()
     }
 }
 
@@ -229,9 +302,9 @@ impl<R: Real> Layers<R> for ValueModel<R> {
         self.agents.iter().enumerate().flat_map(of_agent).chain(self.mixer.layers()).collect()
     }
 
-    fn layers_mut(&mut self) -> Vec<&mut Layer<R>> {
-        let agents = self.agents.iter_mut().flat_map(Layers::layers_mut);
-        agents.chain(self.mixer.layers_mut()).collect()
+    fn each_mut(&mut self, visit: &mut dyn FnMut(&mut Layer<R>)) {
+        self.agents.iter_mut().for_each(|agent| agent.each_mut(visit));
+        self.mixer.each_mut(visit);
     }
 }
 
@@ -240,7 +313,7 @@ mod tests {
     use rand_xoshiro::rand_core::SeedableRng;
 
     use super::*;
-    use crate::learn::experience::tests::random_ring;
+    use crate::learn::experience::tests::{batch, random_ring};
     use crate::learn::nn::check;
 
     const SHAPE: Shape = Shape { agents: 3, features: 7, levels: 4, messages: 2 };
@@ -250,9 +323,10 @@ mod tests {
         let mut model = ValueModel::<f64>::new(shape, &settings, &mut random);
         let target = ValueModel::<f64>::new(shape, &settings, &mut random);
         let ring = random_ring(shape, 24, 100);
-        let batch = ring.gather::<f64>(&[0, 3, 9, 17, 20]);
-        let goals = model.goals(&target, &batch);
-        check::gradient(&mut model, |model, descend| model.descend(&batch, &goals, descend));
+        let batch = batch::<f64>(&ring, &[0, 3, 9, 17, 20]);
+        let mut work = Work::default();
+        model.aim(&target, &batch, &mut work);
+        check::gradient(&mut model, |model, descend| model.descend(&batch, &mut work, descend));
     }
 
     #[test]
@@ -276,11 +350,12 @@ mod tests {
             let settings = ValueSettings { double, gamma: 0.5, ..ValueSettings::default() };
             let online = ValueModel::<f64>::new(shape, &settings, &mut random);
             let target = ValueModel::<f64>::new(shape, &settings, &mut random);
-            let mut batch = random_ring(shape, 8, 100).gather::<f64>(&[0, 3]);
+            let mut batch = batch::<f64>(&random_ring(shape, 8, 100), &[0, 3]);
             batch.agents[0].allowed_after = vec![false, false, true, true, true, true];
-            let goals = online.goals(&target, &batch);
-            let after = &batch.agents[0].after;
-            let expected = batch.agents[0].rewards[0] + 0.5 * target.values(0, &after[..2])[2];
+            let mut work = Work::default();
+            online.aim(&target, &batch, &mut work);
+            let (goals, after) = (work.goals.clone(), &batch.agents[0].after);
+            let expected = batch.agents[0].rewards[0] + 0.5 * target.values(0, &after[..2], &mut work)[2];
             assert!((goals[0] - expected).abs() < 1e-12);
             assert_eq!(goals[1], batch.agents[0].rewards[1], "an episode's last step has no next one");
         }
@@ -294,14 +369,16 @@ mod tests {
         let online = ValueModel::<f64>::new(shape, &settings, &mut random);
         let target = ValueModel::<f64>::new(shape, &settings, &mut random);
         let places: Vec<_> = (0..60).collect();
-        let mut batch = random_ring(shape, 60, 100).gather::<f64>(&places);
+        let mut batch = batch::<f64>(&random_ring(shape, 60, 100), &places);
         batch.agents[0].allowed_after.fill(true);
-        let goals = online.goals(&target, &batch);
+        let mut work = Work::default();
+        online.aim(&target, &batch, &mut work);
+        let goals = work.goals.clone();
         let mut differ = 0;
         for row in (0..60).filter(|row| row % 4 != 3) {
             let after = &batch.agents[0].after[2 * row..][..2];
-            let values = target.values(0, after);
-            let chosen = values[greatest(&online.values(0, after), |_| true)];
+            let values = target.values(0, after, &mut work).to_vec();
+            let chosen = values[greatest(online.values(0, after, &mut work), |_| true)];
             assert!((goals[row] - batch.agents[0].rewards[row] - 0.99 * chosen).abs() < 1e-12);
             differ += usize::from(chosen < values[greatest(&values, |_| true)]);
         }

@@ -18,6 +18,7 @@ pub(crate) const ALL: &[Case] = &[
     ("suspended_partition_is_silent_and_goes_on_when_restored", |board| life::suspend_restore(&board)),
     ("suspended_partition_can_be_shut_down", |board| life::shutdown_suspended(&board)),
     ("rebooted_partition_boots_again", |board| life::reboot(&board)),
+    ("every_start_has_random_numbers_of_its_own_and_the_kernel_takes_them", |board| life::seeds(&board)),
     ("calls_so_far_are_recorded", |_| life::trace()),
     ("partition_that_resets_itself_is_started_again", |board| life::own_reset(&board)),
     ("partition_that_turns_itself_off_is_ready", |board| life::own_power_off(&board)),

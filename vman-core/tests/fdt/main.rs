@@ -6,6 +6,7 @@ mod board;
 mod broken;
 mod dtc;
 mod fuzz;
+mod kernel_driver;
 mod partition;
 
 use std::path::{Path, PathBuf};

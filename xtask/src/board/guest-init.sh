@@ -1,6 +1,6 @@
 #!/bin/sh
 # Start of a partition's system. aivirt.after=SECONDS with aivirt.then=poweroff|reboot|crash on the kernel's command
-# line ends it by itself, aivirt.try=root|load|bench|quiet|quiet-load|hotplug|terminal makes it try something first. It prints to the kernel's log, which needs no interrupt of the console.
+# line ends it by itself, aivirt.try=root|load|bench|quiet|quiet-load|hotplug|terminal|seed makes it try something first. It prints to the kernel's log, which needs no interrupt of the console.
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev
@@ -57,6 +57,15 @@ hotplug)
 	for cpu in /sys/devices/system/cpu/cpu[1-9]; do
 		echo 0 >"$cpu/online" && echo 1 >"$cpu/online" && say "GUEST-HOTPLUG ${cpu##*/}"
 	done
+	;;
+seed)
+	# What the kernel left of the random numbers in its device tree, and what it made of them.
+	for property in rng-seed kaslr-seed; do
+		say "GUEST-SEED $property $(hexdump -v -e '1/1 "%02x"' "/proc/device-tree/chosen/$property" 2>/dev/null)"
+	done
+	say "GUEST-SEED generator $(dmesg | sed -n 's/^\[ *\([0-9.]*\)\].*crng init done.*/\1/p')"
+	say "GUEST-SEED text $(grep -m1 ' _text$' /proc/kallsyms | cut -d' ' -f1)"
+	say "GUEST-SEED-END"
 	;;
 terminal)
 	# Without the console's interrupt, a program's output stops when the first buffer is full.

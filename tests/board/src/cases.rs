@@ -1,6 +1,6 @@
 //! The table of promises.
 
-use crate::{Case, controls, critical, figures, hostile, isolation, life, races, refusals};
+use crate::{Case, controls, critical, figures, hostile, isolation, life, link, races, refusals};
 
 /// Every case, in the order in which they run: cheap ones first.
 pub(crate) const ALL: &[Case] = &[
@@ -51,6 +51,9 @@ pub(crate) const ALL: &[Case] = &[
     ("critical_partition_keeps_its_period_beside_a_busy_linux", |board| critical::shared(&board)),
     ("critical_partition_runs_on_cpus_of_its_own", |board| critical::exclusive(&board)),
     ("critical_partitions_are_one_at_a_time_and_fit_the_secure_memory", |board| critical::limits(&board)),
+    ("link_carries_a_stream_between_two_partitions_and_nobody_else_reaches_it", |board| link::stream(&board)),
+    ("links_that_break_a_rule_are_refused_and_named", |board| link::refused(&board)),
+    ("link_is_gone_when_either_partition_is_destroyed_and_leaves_zeros", |board| link::gone(&board)),
     ("partition_outlives_the_driver_and_is_adopted", |board| life::adopted(board)),
 ];
 
@@ -74,6 +77,7 @@ pub(crate) const CONTROLS: &[Case] = &[
 pub(crate) const FIGURES_WALL: &[Case] = &[
     ("figures_of_partitions_by_the_wall", |board| figures::all_wall(&board)),
     ("figures_of_isolation_under_attack", |board| hostile::floods(&board)),
+    ("figures_of_a_stream_over_a_link", |board| figures::stream(&board)),
     ("figures_of_a_masked_loop", |board| hostile::spin(&board)),
 ];
 

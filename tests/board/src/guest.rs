@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 use vman_core::device::{
     Change, CharDevice, CharEvents, CharPartition, ConsoleAction, CreateRequest, DeviceError, DeviceEvent,
-    EventSource, LoadImage, ManagerDevice, PartitionDevice, PartitionInfo, Segment,
+    EventSource, LinkInfo, LoadImage, ManagerDevice, PartitionDevice, PartitionInfo, Segment,
 };
-use vman_core::fdt::{BoardTree, Entropy, PartitionTree};
+use vman_core::fdt::{BoardTree, Entropy, Link, PartitionTree};
 use vman_core::id::{ByteSize, CpuId, Mpidr, PartitionId};
 use vman_core::image::{self, DEVICE_TREE_MAX, KernelImage};
 use vman_core::plan::World;
@@ -200,10 +200,12 @@ fn tree(
     places: &image::Layout,
     command_line: &str,
 ) -> Result<Vec<u8>, Broken> {
-    let host = must("host", board.host())?;
+    let (host, links) = (must("host", board.host())?, board.links());
     let cpus: Vec<(CpuId, Mpidr)> =
         host.cpus.iter().filter(|cpu| info.cpus.contains(cpu.id)).map(|cpu| (cpu.id, cpu.mpidr)).collect();
     let board = BoardTree::parse(&host.device_tree).map_err(|error| error.to_string())?;
+    let own = |link: &LinkInfo| Some(Link { memory: link.memory, peer: link.peer_of(info.id)? });
+    let links: Vec<_> = must("links", links)?.iter().filter_map(own).collect();
     let tree = PartitionTree {
         cpus: &cpus,
         memory: info.memory,
@@ -213,6 +215,7 @@ fn tree(
         // A place for the random numbers that the driver gives every start; without, the kernel's generator has no seed for
         // minutes, and every system call pays for that.
         entropy: Some(Entropy { kaslr_seed: 0, rng_seed: [0; 32] }),
+        links: &links,
     };
     tree.build(&board).map_err(|error| error.to_string())
 }

@@ -246,7 +246,9 @@ fn placement(guest: &mut Guest) -> Result<String, String> {
     ensure(told("kaslr-seed")? == "0000000000000000", || "the kernel left kaslr-seed in its tree".into())?;
     let ready: f64 = told("generator")?.parse().map_err(|_| "the generator has no time".to_owned())?;
     ensure(ready < 0.01, || format!("the generator was ready after {ready} s only"))?;
-    told("text")
+    let text = told("text")?;
+    ensure(text.len() == 16, || format!("the kernel does not say where it is: {text:?}"))?;
+    Ok(text)
 }
 
 /// The suite's tree holds zeros: random numbers that are others at each start are the driver's.

@@ -2,10 +2,12 @@
 
 use super::{FileSource, ManagerError, PartitionManager};
 use crate::command::Deploy;
-use crate::device::{HostInfo, LoadImage, ManagerDevice, PartitionDevice as _, PartitionInfo, Segment};
+use crate::device::{
+    HostInfo, LinkInfo, LoadImage, ManagerDevice, PartitionDevice as _, PartitionInfo, Segment,
+};
 use crate::error::Error;
-use crate::fdt::{BoardTree, Entropy, PartitionTree};
-use crate::id::{ByteSize, CpuId, Mpidr, PhysRange};
+use crate::fdt::{BoardTree, Entropy, Link, PartitionTree};
+use crate::id::{ByteSize, CpuId, Mpidr, PartitionId, PhysRange};
 use crate::image::{self, DEVICE_TREE_MAX, KernelImage, Layout};
 use crate::state::Operation;
 
@@ -41,11 +43,17 @@ impl<D: ManagerDevice> PartitionManager<D> {
             initrd,
             console_interrupt: None,
             entropy: Some(entropy()?),
+            links: &self.links(info.id)?,
         };
         match given {
             Some(given) => Ok(tree.adopt(given)?),
             None => Ok(tree.build(self.board_tree(&host)?)?),
         }
+    }
+
+    fn links(&self, id: PartitionId) -> Result<Vec<Link>, Error> {
+        let own = |link: &LinkInfo| Some(Link { memory: link.memory, peer: link.peer_of(id)? });
+        Ok(self.device.links()?.iter().filter_map(own).collect())
     }
 
     /// The board's own tree never changes, so it is read once.

@@ -299,7 +299,9 @@ fn every_deployment_has_random_numbers_of_its_own_also_in_a_tree_that_is_given()
     let mut shelf = Shelf(vec![("k", kernel(1 << 20))]);
     let mut trees = vec![];
     for given in ["", r#","dtb":"d""#, r#","dtb":"d""#] {
-        bench.with(&shelf, &format!(r#"{{"command":"deploy","args":{{"id":1,"kernel":"k"{given}}}}}"#)).unwrap();
+        bench
+            .with(&shelf, &format!(r#"{{"command":"deploy","args":{{"id":1,"kernel":"k"{given}}}}}"#))
+            .unwrap();
         let tree = bench.device.loaded(PartitionId(1))[1].1.clone();
         bench.run("shutdown", r#""id":1"#).unwrap();
         // The next one is given this tree, with the numbers that have served.

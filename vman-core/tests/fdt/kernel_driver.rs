@@ -78,7 +78,8 @@ fn driver_replaces_both_random_numbers_and_nothing_else() {
 #[test]
 fn driver_leaves_what_has_no_random_numbers_as_it_is() {
     let Some(filter) = Filter::build("driver_leaves_what_has_no_random_numbers_as_it_is") else { return };
-    for blob in [tree(None), qemu_virt()[..39].to_vec(), vec![], b"\xd0\x0d\xfe\xed".to_vec(), vec![0xff; 64]] {
+    for blob in [tree(None), qemu_virt()[..39].to_vec(), vec![], b"\xd0\x0d\xfe\xed".to_vec(), vec![0xff; 64]]
+    {
         assert_eq!(filter.refresh(&blob), (blob, 0));
     }
 }

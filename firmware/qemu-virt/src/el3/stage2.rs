@@ -100,6 +100,12 @@ impl Stage2Tables {
         barrier();
     }
 
+    /// Maps memory that is no place for code.
+    pub(crate) fn share(&mut self, memory: PhysRange) {
+        self.map(memory.base().0, memory.size().0, MEMORY | Stage2Attributes::XN);
+        barrier();
+    }
+
     /// Unmaps memory, in every TLB of the machine too.
     pub(crate) fn hide(&mut self, memory: PhysRange) {
         self.map(memory.base().0, memory.size().0, NOTHING);

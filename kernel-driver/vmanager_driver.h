@@ -198,6 +198,12 @@ void vmanager_restart_work(struct work_struct *work);
 /* ---- vmanager_inventory.c: planning ---- */
 
 int vmanager_plan_create(struct vmanager_create *create, u64 cpus[VMANAGER_CPU_WORDS], u64 *base);
+int vmanager_plan_link(u64 *base, struct vmanager_header *why);
+
+/* ---- vmanager_link.c: memory that two partitions share ---- */
+
+int vmanager_link_create(struct vmanager_link *link);
+int vmanager_link_info(struct vmanager_link *link);
 int vmanager_host(struct vmanager_host *host);
 
 /* ---- vmanager_console.c ---- */

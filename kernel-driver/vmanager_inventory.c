@@ -21,7 +21,7 @@ struct stock {
 	struct vmanager_plan_inventory inventory;
 	struct vmanager_plan_range pools[VMANAGER_PLAN_WORLDS];
 	u8 clusters[VMANAGER_CPUS_MAX];
-	struct vmanager_plan_range used[VMANAGER_PARTITIONS_MAX];
+	struct vmanager_plan_range used[VMANAGER_PARTITIONS_MAX + VMANAGER_SMC_LINKS_MAX];
 };
 
 static int compare_ranges(const void *a, const void *b)
@@ -33,22 +33,52 @@ static int compare_ranges(const void *a, const void *b)
 	return left->base < right->base ? -1 : 1;
 }
 
-static void count_used(struct stock *stock)
+static size_t add_partitions(struct stock *stock)
 {
 	struct vmanager_partition *partition;
 	size_t count = 0;
 
 	mutex_lock(&vmanager_list_lock);
 	list_for_each_entry(partition, &vmanager_partitions, node) {
-		if (count == ARRAY_SIZE(stock->used))
+		if (count == VMANAGER_PARTITIONS_MAX)
 			break;
 		stock->used[count].base = partition->base;
 		stock->used[count++].size = partition->memory;
 	}
 	mutex_unlock(&vmanager_list_lock);
+	return count;
+}
+
+/* A firmware that knows no links has none. */
+static int add_links(struct stock *stock, size_t *count, struct vmanager_header *why)
+{
+	u64 out[3];
+	u32 index;
+	int err;
+
+	for (index = 0; index < VMANAGER_SMC_LINKS_MAX; index++) {
+		err = vmanager_smc_query(VMANAGER_SMC_LINK_INFO, index, 0, out, why);
+		if (err)
+			return err == -EOPNOTSUPP ? 0 : err;
+		if (!out[2])
+			break;
+		stock->used[*count].base = out[1];
+		stock->used[(*count)++].size = out[2];
+	}
+	return 0;
+}
+
+static int count_used(struct stock *stock, struct vmanager_header *why)
+{
+	size_t count = add_partitions(stock);
+	int err = add_links(stock, &count, why);
+
+	if (err)
+		return err;
 	sort(stock->used, count, sizeof(stock->used[0]), compare_ranges, NULL);
 	stock->inventory.used.ranges = stock->used;
 	stock->inventory.used.count = count;
+	return 0;
 }
 
 /* Clusters are numbered in the order of their first CPU; all beyond 255 are one. */
@@ -103,8 +133,7 @@ static struct stock *take_stock(struct vmanager_header *why)
 	stock->inventory.granule = vmanager_board.granule;
 	add_pool(stock, VMANAGER_PLAN_NON_SECURE, vmanager_board.memory);
 	add_pool(stock, VMANAGER_PLAN_SECURE, vmanager_board.secure_memory);
-	count_used(stock);
-	err = count_cpus(stock, why);
+	err = count_used(stock, why) ?: count_cpus(stock, why);
 	if (err) {
 		kfree(stock);
 		return ERR_PTR(err);
@@ -205,6 +234,47 @@ int vmanager_plan_create(struct vmanager_create *create, u64 cpus[VMANAGER_CPU_W
 	memcpy(cpus, grant.cpus, sizeof(grant.cpus));
 	*base = grant.memory.base;
 	return 0;
+}
+
+/* The highest free place, away from where partitions are put. */
+static bool find_link(const struct stock *stock, u64 *base)
+{
+	const struct vmanager_plan_range *pool = &stock->pools[VMANAGER_PLAN_NON_SECURE];
+	u64 granule = vmanager_board.granule, end = pool->base + pool->size;
+	size_t i = stock->inventory.used.count;
+
+	while (i--) {
+		const struct vmanager_plan_range *used = &stock->used[i];
+
+		if (used->base >= end || used->base + used->size <= pool->base)
+			continue;
+		if (used->base + used->size + granule <= end)
+			break;
+		end = used->base;
+	}
+	*base = end - granule;
+	return end >= pool->base + granule;
+}
+
+/**
+ * vmanager_plan_link - choose the place of a link
+ * @base: (out) its first address
+ * @why: header to note a refusal in
+ *
+ * Under vmanager_create_lock.
+ *
+ * Return: 0 or a negative errno.
+ */
+int vmanager_plan_link(u64 *base, struct vmanager_header *why)
+{
+	struct stock *stock = take_stock(why);
+	bool found;
+
+	if (IS_ERR(stock))
+		return PTR_ERR(stock);
+	found = find_link(stock, base);
+	kfree(stock);
+	return found ? 0 : vmanager_refuse(why, -ENOSPC, VMANAGER_REASON_MEMORY, vmanager_board.granule, 0);
 }
 
 static int fill_pool(const struct stock *stock, unsigned int world, struct vmanager_pool *pool,

@@ -23,6 +23,7 @@ union argument {
 	struct vmanager_create create;
 	struct vmanager_list list;
 	struct vmanager_info info;
+	struct vmanager_link link;
 	struct vmanager_deploy deploy;
 	struct vmanager_control control;
 	struct vmanager_console console;

@@ -7,12 +7,14 @@
 #include <linux/libnvdimm.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
 #include "vmanager_driver.h"
+#include "vmanager_seed.h"
 
 #define ENTRY_ALIGNMENT 4
 #define DEVICE_TREE_ALIGNMENT 8
@@ -90,15 +92,16 @@ static int check_piece(const struct vmanager_image *image, u32 index, u64 memory
 	return 0;
 }
 
-static bool is_loaded(const struct vmanager_image *image, u64 offset)
+/* The piece that holds the byte at @offset, or NULL. */
+static const struct piece *piece_at(const struct vmanager_image *image, u64 offset)
 {
 	u32 i;
 
 	for (i = 0; i < image->count; i++)
 		if (offset >= image->pieces[i].offset &&
 		    offset - image->pieces[i].offset < image->pieces[i].length)
-			return true;
-	return false;
+			return &image->pieces[i];
+	return NULL;
 }
 
 static int check_image(struct vmanager_image *image, u64 memory, struct vmanager_header *why)
@@ -113,9 +116,9 @@ static int check_image(struct vmanager_image *image, u64 memory, struct vmanager
 			return err;
 		image->bytes += image->pieces[i].length;
 	}
-	if (image->entry % ENTRY_ALIGNMENT || !is_loaded(image, image->entry))
+	if (image->entry % ENTRY_ALIGNMENT || !piece_at(image, image->entry))
 		return vmanager_refuse(why, -EINVAL, VMANAGER_REASON_ENTRY, image->entry, 0);
-	if (image->device_tree % DEVICE_TREE_ALIGNMENT || !is_loaded(image, image->device_tree))
+	if (image->device_tree % DEVICE_TREE_ALIGNMENT || !piece_at(image, image->device_tree))
 		return vmanager_refuse(why, -EINVAL, VMANAGER_REASON_DEVICE_TREE, image->device_tree, 0);
 	if (image->bytes > limit)
 		return vmanager_refuse(why, -ENOSPC, VMANAGER_REASON_IMAGE_SIZE, image->bytes, limit);
@@ -256,8 +259,27 @@ static int load_secure(const struct vmanager_image *image, u32 id, struct vmanag
 	return err;
 }
 
+static void fill_random(void *buffer, size_t length)
+{
+	get_random_bytes(buffer, length);
+}
+
+/* The kept copy serves many starts, random numbers one. */
+static int refresh_seeds(const struct vmanager_image *image)
+{
+	const struct piece *piece = piece_at(image, image->device_tree);
+	u64 skip = image->device_tree - piece->offset;
+	/* Until this system's own generator is seeded. */
+	int err = wait_for_random_bytes();
+
+	if (err)
+		return -EINTR;
+	vmanager_seed_refresh(piece->data + skip, piece->length - skip, fill_random);
+	return 0;
+}
+
 /**
- * vmanager_image_load - write an image into the memory of a partition that is READY
+ * vmanager_image_load - write an image into the memory of a partition that is READY, with random numbers of its own
  * @image: the image
  * @partition: the partition
  * @why: header to note a refusal in
@@ -270,6 +292,9 @@ int vmanager_image_load(const struct vmanager_image *image, const struct vmanage
 	u32 i;
 	int err;
 
+	err = refresh_seeds(image);
+	if (err)
+		return err;
 	if (partition->world == VMANAGER_WORLD_SECURE)
 		return load_secure(image, partition->id, why);
 	for (i = 0; i < image->count; i++) {

@@ -86,6 +86,16 @@ static int info(void *file, void *argument)
 	return err;
 }
 
+static int link_create(void *file, void *argument)
+{
+	return vmanager_link_create(argument);
+}
+
+static int link_info(void *file, void *argument)
+{
+	return vmanager_link_info(argument);
+}
+
 #define CALL(number, type, function, word) { number, sizeof(struct type), sizeof(struct type), word, function }
 
 static const struct vmanager_call calls[] = {
@@ -95,6 +105,8 @@ static const struct vmanager_call calls[] = {
 	CALL(VMANAGER_CREATE, vmanager_create, create, 0),
 	CALL(VMANAGER_LIST, vmanager_list, list, 0),
 	CALL(VMANAGER_INFO, vmanager_info, info, 0),
+	CALL(VMANAGER_LINK, vmanager_link, link_create, offsetof(struct vmanager_link, reserved)),
+	CALL(VMANAGER_LINK_INFO, vmanager_link, link_info, offsetof(struct vmanager_link, reserved)),
 };
 
 static long main_ioctl(struct file *file, unsigned int command, unsigned long argument)

@@ -24,6 +24,8 @@
 #define VMANAGER_SMC_CPU_INFO VMANAGER_SMC(0x0e)
 #define VMANAGER_SMC_CONSOLE_NOTIFY VMANAGER_SMC(0x0f)
 #define VMANAGER_SMC_PART_LOAD VMANAGER_SMC(0x10)
+#define VMANAGER_SMC_LINK_CREATE VMANAGER_SMC(0x11)
+#define VMANAGER_SMC_LINK_INFO VMANAGER_SMC(0x12)
 #define VMANAGER_SMC_CALL_COUNT VMANAGER_SMC(0xff00)
 #define VMANAGER_SMC_CALL_UID VMANAGER_SMC(0xff01)
 #define VMANAGER_SMC_CALL_REVISION VMANAGER_SMC(0xff03)
@@ -40,6 +42,9 @@
 /* PART_LOAD: most bytes of one call, and what offset, address and size are multiples of. */
 #define VMANAGER_SMC_LOAD_MAX 0x10000
 #define VMANAGER_SMC_LOAD_ALIGNMENT 8
+
+/* LINK_CREATE: most links at one time. */
+#define VMANAGER_SMC_LINKS_MAX 8
 
 /* Status of a call that goes on. */
 #define VMANAGER_SMC_PENDING 1

@@ -42,6 +42,8 @@ pub(crate) struct Recorder {
     pub(crate) kicked: CpuSet,
     /// Partitions' memory, and whether it is open to the management partition.
     pub(crate) memory: BTreeMap<PartitionId, (PhysRange, bool)>,
+    /// Links: what they join, and whether it is mapped.
+    pub(crate) links: BTreeMap<PhysRange, ([PartitionId; 2], bool)>,
     pub(crate) scrubbed: Vec<PhysRange>,
     pub(crate) copied: Vec<(PhysRange, PhysRange)>,
     pub(crate) notified: u32,
@@ -95,6 +97,24 @@ impl Memory for Recorder {
 
     fn release(&mut self, partition: PartitionId, memory: PhysRange) {
         assert_eq!(self.memory.remove(&partition), Some((memory, false)));
+    }
+
+    fn join(&mut self, ends: [PartitionId; 2], memory: PhysRange) {
+        assert!(self.memory.values().all(|(other, _)| !other.overlaps(memory)));
+        assert!(ends.iter().all(|end| self.memory.contains_key(end)));
+        assert_eq!(self.links.insert(memory, (ends, true)), None);
+    }
+
+    fn part(&mut self, ends: [PartitionId; 2], memory: PhysRange) {
+        let (joined, mapped) = self.links.get_mut(&memory).expect("only what was joined is parted");
+        assert_eq!(*joined, ends);
+        *mapped = false;
+    }
+
+    fn give_back(&mut self, memory: PhysRange) {
+        assert!(matches!(self.links.remove(&memory), Some((_, false))));
+        let zeroed = self.scrubbed.last().is_some_and(|piece| piece.end() == memory.end());
+        assert!(zeroed, "{memory} is given back as it was left");
     }
 
     fn console(&self, partition: PartitionId) -> Option<(PhysAddr, u64)> {

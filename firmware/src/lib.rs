@@ -9,6 +9,7 @@
 //! | `unit` | the vManager Unit: the SMC service of the management partition |
 //! | `power` | the Power Management Unit: PSCI 1.1 and the SMC Calling Convention's queries |
 //! | `lifecycle` | how stops, suspends and faults begin and complete |
+//! | `link` | memory that two partitions share |
 //! | `scrub` | memory cleared in steps |
 //! | `events` | what waits for the management partition |
 #![no_std]
@@ -19,6 +20,7 @@ extern crate std;
 
 mod events;
 mod lifecycle;
+mod link;
 pub mod monitor;
 pub mod platform;
 mod power;

@@ -1,10 +1,11 @@
 //! The monitor: one record of every CPU and partition, and the entries into it. See [`Monitor`].
 
-use vman_core::abi::smc::{CpuPower, FaultReason, FunctionId, SmcCall, SmcError, SmcReturn};
+use vman_core::abi::smc::{CpuPower, FaultReason, FunctionId, LINKS_MAX, SmcCall, SmcError, SmcReturn};
 use vman_core::id::{ByteSize, CpuId, CpuSet, PartitionId, PhysAddr, PhysRange};
 use vman_core::plan::World;
 
 use crate::events::Events;
+use crate::link::Links;
 use crate::platform::Platform;
 use crate::table::{Fault, Lane, Phase, Table};
 
@@ -70,6 +71,7 @@ pub struct Monitor<const CPUS: usize, const PARTITIONS: usize> {
     pub(crate) board: Board,
     pub(crate) table: Table<CPUS, PARTITIONS>,
     pub(crate) events: Events,
+    pub(crate) links: Links,
     /// Number of the partition that was created last; numbers are never used again.
     pub(crate) last_id: u32,
     /// How many partitions may exist at once.
@@ -89,6 +91,7 @@ impl<const CPUS: usize, const PARTITIONS: usize> Monitor<CPUS, PARTITIONS> {
             board,
             table: Table::new().with_boot_cpu(board.boot_cpu, entry, context),
             events: Events::new(),
+            links: [None; LINKS_MAX],
             last_id: 0,
             slots: PARTITIONS,
             secure_limit: 1,

@@ -43,6 +43,13 @@ pub trait Memory {
     fn scrub(&mut self, piece: PhysRange);
     /// Gives `memory`, scrubbed, back to the management partition and forgets the partition's tables.
     fn release(&mut self, partition: PartitionId, memory: PhysRange);
+    /// Takes `memory`, which is not zeroed yet, away from the management partition and maps it into both partitions, to
+    /// be read and written, never executed.
+    fn join(&mut self, ends: [PartitionId; 2], memory: PhysRange);
+    /// Unmaps `memory` from those of both partitions that exist, on every CPU. It may be unmapped already.
+    fn part(&mut self, ends: [PartitionId; 2], memory: PhysRange);
+    /// Gives `memory`, which was joined, parted and scrubbed, back to the management partition.
+    fn give_back(&mut self, memory: PhysRange);
     /// Address and size in bytes of the partition's console ring.
     fn console(&self, partition: PartitionId) -> Option<(PhysAddr, u64)>;
     /// Input was put into the partition's console ring: raises the console's interrupt, if the board has one.

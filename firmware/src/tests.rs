@@ -1,5 +1,6 @@
 //! The promises of the firmware on a recorded machine.
 
+mod link;
 mod power;
 mod property;
 mod sharing;

@@ -21,7 +21,7 @@
 //! by the partition itself and overrides a suspend. `PART_RESUME` calls a suspend off, so a driver that gives up
 //! waiting leaves nothing behind. A stop cannot be called off.
 //!
-//! `PART_DESTROY` does a bounded piece of scrubbing in each call and is called until it no longer answers `PENDING`.
+//! `PART_DESTROY` does a bounded piece of scrubbing (a part of its memory, or one link) in each call and is called until it no longer answers `PENDING`.
 
 use vman_core::abi::smc::{
     ABI_VERSION, BoardPage, Counter, CreateArgs, CreateFlags, FunctionId, InfoPage, LOAD_ALIGNMENT, LOAD_MAX,
@@ -73,6 +73,10 @@ impl<const CPUS: usize, const PARTITIONS: usize> Monitor<CPUS, PARTITIONS> {
             FunctionId::EventGet => done(self.events.pop().map_or([0; 3], |event| event.to_registers())),
             FunctionId::Stats => self.stats(id(first)?, second, platform),
             FunctionId::CpuInfo => self.cpu_info(first, platform),
+            FunctionId::LinkCreate => {
+                self.link([id(first)?, id(second)?], PhysAddr(third), platform).map(|()| SmcReturn::SUCCESS)
+            }
+            FunctionId::LinkInfo => done(self.link_info(first)),
             FunctionId::CallCount => Ok(SmcReturn([count(FunctionId::ALL.len()), 0, 0, 0])),
             FunctionId::CallUid => Ok(SmcReturn(SERVICE_UID.map(u64::from))),
             FunctionId::CallRevision => {
@@ -86,7 +90,7 @@ impl<const CPUS: usize, const PARTITIONS: usize> Monitor<CPUS, PARTITIONS> {
         let world = self.check_create_arguments(&args)?;
         self.check_sharing(&args)?;
         self.check_cpus(&args)?;
-        if self.table.iter().any(|other| other.memory.overlaps(args.memory)) {
+        if self.is_taken(args.memory) {
             return Err(SmcError::Overlap);
         }
         let secure = self.table.iter().filter(|other| other.world == World::Secure).count();
@@ -255,11 +259,13 @@ impl<const CPUS: usize, const PARTITIONS: usize> Monitor<CPUS, PARTITIONS> {
                 self.check_unshared(id)?;
                 self.check_state(id, Operation::Destroy)?;
                 platform.close(id, partition.memory);
+                self.unmap_links(id, platform);
                 0
             }
         };
         let clean = scrub::step(partition.memory, clean, platform);
-        if clean < partition.memory.size().0 {
+        // One piece of work in each call: a part of its memory, or a link.
+        if clean < partition.memory.size().0 || self.release_link(id, platform) {
             if let Some(record) = self.table.partition_mut(id) {
                 record.phase = Phase::Destroying(clean);
             }
@@ -338,6 +344,14 @@ impl<const CPUS: usize, const PARTITIONS: usize> Monitor<CPUS, PARTITIONS> {
             }
         };
         done([value.ok_or(SmcError::NotSupported)?, 0, 0])
+    }
+
+    fn link_info(&self, index: u64) -> [u64; 3] {
+        let link = usize::try_from(index).ok().and_then(|index| self.links.iter().flatten().nth(index));
+        link.map_or([0; 3], |link| {
+            let [first, second] = link.ends.map(|end| u64::from(end.0));
+            [first | second << u32::BITS, link.memory.base().0, link.memory.size().0]
+        })
     }
 
     fn cpu_info(&self, cpu: u64, platform: &impl Platform) -> Reply {

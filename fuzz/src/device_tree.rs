@@ -14,6 +14,7 @@ pub fn run(data: &[u8]) {
         initrd: Some(range(0x4800_0000, 4096)),
         console_interrupt: None,
         entropy: None,
+        links: &[],
     };
     if let Ok(adopted) = partition.adopt(data) {
         // What was made from a user's tree is itself a tree that is accepted.

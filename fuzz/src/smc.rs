@@ -37,6 +37,8 @@ const POWER_CALLS: [u64; 12] = [
 #[derive(Default)]
 struct Ledger {
     owners: BTreeMap<PartitionId, Owned>,
+    /// Links: whether they are mapped, and clean.
+    links: BTreeMap<PhysRange, (bool, bool)>,
 }
 
 struct Owned {
@@ -70,6 +72,7 @@ impl Memory for Ledger {
         };
         assert!(pool.encloses(memory) && !memory.is_empty(), "{memory}");
         assert!(self.owners.values().all(|other| !other.memory.overlaps(memory)), "{memory} belongs to two");
+        assert!(self.links.keys().all(|link| !link.overlaps(memory)), "{memory} is a link");
         assert!(!cpus.is_empty() && !cpus.contains(CpuId(0)), "{cpus}");
         assert!(self.owners.insert(partition, Owned { memory, open: false }).is_none());
     }
@@ -84,6 +87,10 @@ impl Memory for Ledger {
 
     fn scrub(&mut self, piece: PhysRange) {
         assert!(piece.size().0 <= Self::SCRUB_STEP && !piece.is_empty());
+        if let Some((_, clean)) = self.links.get_mut(&piece) {
+            *clean = true;
+            return;
+        }
         let owned = self.owners.values().any(|owned| owned.memory.encloses(piece) && !owned.open);
         assert!(owned, "{piece} is scrubbed and belongs to no closed partition");
     }
@@ -91,6 +98,21 @@ impl Memory for Ledger {
     fn release(&mut self, partition: PartitionId, memory: PhysRange) {
         let owned = self.owners.remove(&partition).expect("only what was assigned is released");
         assert!(owned.memory == memory && !owned.open);
+    }
+
+    fn join(&mut self, ends: [PartitionId; 2], memory: PhysRange) {
+        assert!(ends[0] != ends[1] && ends.iter().all(|end| self.owners.contains_key(end)));
+        assert!(range(POOL, POOL_SIZE).encloses(memory));
+        assert!(self.owners.values().all(|other| !other.memory.overlaps(memory)), "{memory} belongs to two");
+        assert!(self.links.insert(memory, (true, false)).is_none(), "{memory} is linked twice");
+    }
+
+    fn part(&mut self, _ends: [PartitionId; 2], memory: PhysRange) {
+        *self.links.get_mut(&memory).expect("only what was joined is parted") = (false, false);
+    }
+
+    fn give_back(&mut self, memory: PhysRange) {
+        assert_eq!(self.links.remove(&memory), Some((false, true)), "{memory} is given back as it was left");
     }
 
     fn console(&self, partition: PartitionId) -> Option<(PhysAddr, u64)> {

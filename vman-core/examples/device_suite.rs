@@ -47,6 +47,7 @@ impl RealImages {
             initrd: places(1)?.initrd,
             console_interrupt: None,
             entropy: None,
+            links: &[],
         };
         let tree = tree.build(&BoardTree::parse(&host.device_tree)?)?;
         let places = places(u64::try_from(tree.len())?)?;

@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         initrd: None,
         console_interrupt: None,
         entropy: None,
+        links: &[],
     };
     Ok(std::io::stdout().write_all(&tree.build(&board)?)?)
 }

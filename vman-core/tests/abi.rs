@@ -7,7 +7,7 @@ use std::process::Command as Program;
 
 use vman_core::abi::console;
 use vman_core::abi::ioctl::{
-    self, Console, Control, CpuInfo, Create, Deploy, Event, EventKind, Header, Host, Info, List, Pool,
+    self, Console, Control, CpuInfo, Create, Deploy, Event, EventKind, Header, Host, Info, Link, List, Pool,
     Reason, Segment, Stats, Version, operation, state,
 };
 use vman_core::abi::smc::{
@@ -41,6 +41,7 @@ fn layouts() -> BTreeSet<String> {
         "vmanager_cpu_info" = CpuInfo { cpu, owner, mpidr, power, available }
         "vmanager_create" = Create { cores, world, memory, shared_with, id, uuid, name }
         "vmanager_list" = List { ids, capacity, count }
+        "vmanager_link" = Link { first, second, base, size, index, reserved }
         "vmanager_info" = Info {
             id, state, condition, fault, busy, world, shared_with, has_image, cpus, base, memory, fault_address,
             fault_pc, image_bytes, uuid, name
@@ -96,6 +97,7 @@ fn smc_numbers() -> BTreeSet<String> {
     let mut lines = BTreeSet::from([
         number("SMC_ABI_VERSION", smc::ABI_VERSION.to_register()),
         number("SMC_PENDING", smc::PENDING),
+        number("SMC_LINKS_MAX", smc::LINKS_MAX as u64),
         number("SMC_LOAD_MAX", smc::LOAD_MAX),
         number("SMC_LOAD_ALIGNMENT", smc::LOAD_ALIGNMENT),
         number("SMC_CREATE_SECURE", CreateFlags::SECURE.bits().into()),

@@ -28,6 +28,8 @@ pub(crate) enum Power {
 #[derive(Debug)]
 pub(crate) struct Space {
     pub(crate) memory: PhysRange,
+    /// Memory that it shares with others.
+    links: Vec<PhysRange>,
     /// Whether the management partition reaches `memory`.
     pub(crate) open: bool,
     pub(crate) console: Console,
@@ -35,6 +37,12 @@ pub(crate) struct Space {
     pub(crate) faults: u64,
     /// Bytes printed and read.
     pub(crate) console_traps: u64,
+}
+
+impl Space {
+    fn reaches(&self, wanted: PhysRange) -> bool {
+        self.memory.encloses(wanted) || self.links.iter().any(|link| link.encloses(wanted))
+    }
 }
 
 /// The machine.
@@ -97,7 +105,7 @@ impl Board {
     pub(crate) fn guest_read(&mut self, id: PartitionId, address: PhysAddr, len: usize) -> Option<Vec<u8>> {
         let space = self.spaces.get_mut(&id)?;
         let size = vman_core::id::ByteSize(u64::try_from(len).ok()?);
-        if !PhysRange::new(address, size).is_some_and(|wanted| space.memory.encloses(wanted)) {
+        if !PhysRange::new(address, size).is_some_and(|wanted| space.reaches(wanted)) {
             space.faults += 1;
             return None;
         }
@@ -141,7 +149,10 @@ impl Cores for Board {
 impl Memory for Board {
     fn assign(&mut self, partition: PartitionId, _world: World, memory: PhysRange, _cpus: CpuSet) {
         let console = Console::new(self.config.console);
-        self.spaces.insert(partition, Space { memory, open: false, console, faults: 0, console_traps: 0 });
+        self.spaces.insert(
+            partition,
+            Space { memory, links: vec![], open: false, console, faults: 0, console_traps: 0 },
+        );
     }
 
     fn open(&mut self, partition: PartitionId, _memory: PhysRange) {
@@ -171,6 +182,22 @@ impl Memory for Board {
     fn release(&mut self, partition: PartitionId, memory: PhysRange) {
         debug_assert!(self.ram.is_clear(memory), "the firmware gives back what it has not scrubbed");
         self.spaces.remove(&partition);
+    }
+
+    fn join(&mut self, ends: [PartitionId; 2], memory: PhysRange) {
+        for (_, space) in self.spaces.iter_mut().filter(|(id, _)| ends.contains(id)) {
+            space.links.push(memory);
+        }
+    }
+
+    fn part(&mut self, ends: [PartitionId; 2], memory: PhysRange) {
+        for (_, space) in self.spaces.iter_mut().filter(|(id, _)| ends.contains(id)) {
+            space.links.retain(|link| *link != memory);
+        }
+    }
+
+    fn give_back(&mut self, memory: PhysRange) {
+        debug_assert!(self.ram.is_clear(memory), "the firmware gives back what it has not scrubbed");
     }
 
     fn console(&self, partition: PartitionId) -> Option<(PhysAddr, u64)> {

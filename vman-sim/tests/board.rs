@@ -67,6 +67,7 @@ fn image(
         initrd: claims.initrd,
         console_interrupt: None,
         entropy: None,
+        links: &[],
     };
     let tree = tree.build(&BoardTree::parse(&host.device_tree).unwrap()).unwrap();
     let mut image = ScriptedImages { kernel_len: KERNEL }.image(&host, &info, Guest::Boot).unwrap();

@@ -11,3 +11,9 @@ pub mod protection;
 pub mod service;
 pub mod view;
 pub mod weaken;
+
+/// An address or a size as this machine's pointers hold it.
+#[allow(clippy::cast_possible_truncation, reason = "they are 64 bits wide here")]
+pub const fn native(value: u64) -> usize {
+    value as usize
+}

@@ -82,7 +82,7 @@ pub const TABLES_BASE: u64 = EL2_BASE + EL2_SIZE / 2;
 /// Bytes of one translation-table page.
 pub const TABLE_SIZE: u64 = 4 << 10;
 /// Table pages of one partition.
-pub const TABLES_PER_PARTITION: usize = 16;
+pub const TABLES_PER_PARTITION: u32 = 16;
 
 /// Console rings: one of [`CONSOLE_SIZE`] bytes per partition slot. Only the management partition sees them.
 pub const CONSOLES_BASE: u64 = 0xbfe0_0000;

@@ -56,7 +56,7 @@ fn versions_and_features_are_told() {
 fn unknown_calls_are_not_supported_whatever_their_arguments() {
     let mut rig = Rig::new();
     for function in
-        [0x8400_0005, 0xc400_0005, 0xc400_0012, 0x8400_0015, 0xc400_0014, 0xc300_0011, 0x8200_0001, 0]
+        [0x8400_0005, 0xc400_0005, 0xc400_0012, 0x8400_0015, 0xc400_0014, 0xc300_0013, 0x8200_0001, 0]
     {
         assert_eq!(rig.psci_value(0, function, [u64::MAX; 3]), NOT_SUPPORTED, "{function:#x}");
     }

@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 use vman_core::abi::smc::{Completion, FaultReason, FunctionId, SmcCall, Status};
-use vman_core::id::{CpuId, CpuSet, PartitionId};
+use vman_core::id::{CpuId, CpuSet, PartitionId, PhysRange};
 use vman_core::state::{Next, Operation, PartitionState};
 
 use crate::fake::{CPUS, Core, MIB, POOL, POOL_SIZE, Rig, SECURE, SECURE_SIZE, mpidr, range};
@@ -20,6 +20,8 @@ enum Step {
     CpuOn(u16, u16),
     /// A CPU does what it was told.
     Obey(u16),
+    /// A link between the n-th and the m-th partition.
+    Link(usize, usize, u64),
     Fault(u16),
     /// Entries that no sane platform makes.
     SpuriousKick(u16),
@@ -101,6 +103,8 @@ fn step() -> impl Strategy<Value = Step> {
         10 => operation(),
         3 => (0..CPUS, 0..CPUS).prop_map(|(caller, target)| Step::CpuOn(caller, target)),
         20 => (0..CPUS).prop_map(Step::Obey),
+        3 => (any::<u8>(), any::<u8>(), address())
+            .prop_map(|(one, other, base)| Step::Link(one.into(), other.into(), base)),
         1 => (1..CPUS).prop_map(Step::Fault),
         1 => (0..CPUS).prop_map(Step::SpuriousKick),
         1 => (0..CPUS + 2).prop_map(Step::SpuriousLook),
@@ -131,6 +135,13 @@ fn run(rig: &mut Rig, step: &Step) {
         }
         Step::Obey(cpu) => {
             rig.obey_one(CpuId(*cpu));
+        }
+        Step::Link(one, other, base) => {
+            let ids: Vec<u64> = rig.recorder.memory.keys().map(|id| id.0.into()).collect();
+            if !ids.is_empty() {
+                let ends = [one, other].map(|which| ids[which % ids.len()]);
+                let _ = rig.call(FunctionId::LinkCreate, &[ends[0], ends[1], *base]);
+            }
         }
         Step::Fault(cpu) => {
             if matches!(rig.cores[usize::from(*cpu)], Core::Running(_)) {
@@ -222,12 +233,32 @@ fn check(rig: &mut Rig, model: &mut Model) {
         assert!(states.contains_key(gone) || *state == PartitionState::Ready, "{state} partition vanished");
     }
     assert_eq!(rig.recorder.memory.len(), states.len());
+    check_links(rig, &ranges, &states);
     for cpu in 0..CPUS {
         let [_, owner, _] = rig.ok(FunctionId::CpuInfo, &[cpu.into()]);
         assert_eq!(owner != 0, owned.contains(CpuId(cpu)));
     }
     assert!(!owned.contains(CpuId(0)), "the boot CPU was given away");
     model.states = states;
+}
+
+/// Links lie in the pool, in nobody's memory, and join partitions that exist.
+fn check_links(rig: &mut Rig, ranges: &[PhysRange], states: &BTreeMap<PartitionId, PartitionState>) {
+    let mut links = Vec::new();
+    loop {
+        let [ends, base, size] = rig.ok(FunctionId::LinkInfo, &[links.len() as u64]);
+        if ends == 0 {
+            break;
+        }
+        let memory = range(base, size);
+        assert!(range(POOL, POOL_SIZE).encloses(memory));
+        assert!(ranges.iter().chain(&links).all(|other| !memory.overlaps(*other)), "a link with other uses");
+        let ends = [ends, ends >> 32].map(|end| PartitionId(u32::try_from(end & 0xffff_ffff).unwrap()));
+        assert!(ends[0] != ends[1] && ends.iter().all(|end| states.contains_key(end)), "a link with nobody");
+        assert_eq!(rig.recorder.links[&memory].0, ends);
+        links.push(memory);
+    }
+    assert_eq!(rig.recorder.links.len(), links.len());
 }
 
 /// No CPU runs another partition's code, or code of a partition that does not run.
@@ -264,7 +295,7 @@ fn release_everything(rig: &mut Rig) {
             assert!(calls <= POOL_SIZE / (2 * MIB), "destroy never completes");
         }
     }
-    assert!(rig.recorder.memory.is_empty());
+    assert!(rig.recorder.memory.is_empty() && rig.recorder.links.is_empty());
     assert!(
         rig.cores.iter().all(|core| matches!(core, Core::Parked | Core::Running(PartitionId::MANAGEMENT)))
     );

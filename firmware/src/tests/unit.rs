@@ -427,7 +427,7 @@ fn queries_tell_the_board_and_refuse_unknown_pages() {
     let revision = rig.smc(0, SmcCall::new(CallRevision, &[]));
     assert_eq!(revision, Outcome::Return(SmcReturn([1, 0, 0, 0])));
     let calls = rig.smc(0, SmcCall::new(CallCount, &[]));
-    assert_eq!(calls, Outcome::Return(SmcReturn([19, 0, 0, 0])));
+    assert_eq!(calls, Outcome::Return(SmcReturn([21, 0, 0, 0])));
     rig.create(&[2], 0, 2);
     for (function, args) in
         [(BoardInfo, [4, 0]), (PartInfo, [1, 4]), (Stats, [1, 8]), (CpuInfo, [8, 0]), (CpuInfo, [1 << 16, 0])]

@@ -96,6 +96,9 @@
 #define VMANAGER_REASON_NO_CONSOLE 32 /* EOPNOTSUPP [id, 0] */
 #define VMANAGER_REASON_CPU_INDEX 33 /* EINVAL [given, CPUs of the board] */
 #define VMANAGER_REASON_NOT_RUNNING 34 /* EBADFD [id, 0]: nobody reads the console of a READY partition */
+#define VMANAGER_REASON_LINK_ENDS 35 /* EINVAL [id, other id]: a link joins two partitions that are not critical */
+#define VMANAGER_REASON_LINK_STATE 36 /* EBADFD [id, other id]: one of them is not READY */
+#define VMANAGER_REASON_LINKS 37 /* ENOSPC [links, most] */
 
 /* Kinds of struct vmanager_event. */
 #define VMANAGER_EVENT_CREATED 1
@@ -271,6 +274,26 @@ struct vmanager_info {
 };
 
 /**
+ * struct vmanager_link - argument of VMANAGER_LINK and VMANAGER_LINK_INFO
+ * @header: start
+ * @first: (in; out for LINK_INFO) a partition
+ * @second: (in; out for LINK_INFO) another one
+ * @base: (out) first address of the link, in both partitions
+ * @size: (out) bytes
+ * @index: (in) zero; for LINK_INFO the number of the link, from 0
+ * @reserved: zero
+ */
+struct vmanager_link {
+	struct vmanager_header header;
+	__u32 first;
+	__u32 second;
+	__u64 base;
+	__u64 size;
+	__u32 index;
+	__u32 reserved;
+};
+
+/**
  * struct vmanager_segment - a piece of what is deployed
  * @offset: (in) where it goes, from the start of the partition's memory
  * @length: (in) bytes
@@ -432,6 +455,32 @@ struct vmanager_event {
  *   ENODEV  there is no such partition (REASON_NO_PARTITION)
  */
 #define VMANAGER_INFO _IO(VMANAGER_IOCTL_MAGIC, 0x05)
+
+/**
+ * VMANAGER_LINK - make memory that two partitions share (struct vmanager_link)
+ *
+ * One granule of the pool, zeroed, is mapped into both partitions, at the same address, and hidden from the management
+ * partition. Both are READY, so that their device trees can tell of it. It is gone when either is destroyed: what the
+ * other one does there then is a fault of its own.
+ *
+ * Return: 0, or
+ *   ENODEV  there is no such partition (REASON_NO_PARTITION)
+ *   EINVAL  twice the same, or a critical one (REASON_LINK_ENDS)
+ *   EBADFD  one of them is not READY (REASON_LINK_STATE)
+ *   EBUSY   an operation on one of them is under way (REASON_FIRMWARE)
+ *   ENOSPC  no memory (REASON_MEMORY), too many links (REASON_LINKS)
+ *   EINTR   a fatal signal came while waiting for a creation
+ */
+#define VMANAGER_LINK _IO(VMANAGER_IOCTL_MAGIC, 0x06)
+
+/**
+ * VMANAGER_LINK_INFO - one link (struct vmanager_link)
+ *
+ * Links that stand behind one that goes away move up.
+ *
+ * Return: 0; @size is zero if there are not so many.
+ */
+#define VMANAGER_LINK_INFO _IO(VMANAGER_IOCTL_MAGIC, 0x07)
 
 /* ---- /dev/vmanX ----
  *

@@ -1,6 +1,6 @@
 //! The table of promises.
 
-use crate::{Case, controls, critical, figures, hostile, isolation, life, races, refusals};
+use crate::{Case, controls, critical, figures, hostile, isolation, life, link, races, refusals};
 
 /// Every case, in the order in which they run: cheap ones first.
 pub(crate) const ALL: &[Case] = &[
@@ -18,6 +18,7 @@ pub(crate) const ALL: &[Case] = &[
     ("suspended_partition_is_silent_and_goes_on_when_restored", |board| life::suspend_restore(&board)),
     ("suspended_partition_can_be_shut_down", |board| life::shutdown_suspended(&board)),
     ("rebooted_partition_boots_again", |board| life::reboot(&board)),
+    ("every_start_has_random_numbers_of_its_own_and_the_kernel_takes_them", |board| life::seeds(&board)),
     ("calls_so_far_are_recorded", |_| life::trace()),
     ("partition_that_resets_itself_is_started_again", |board| life::own_reset(&board)),
     ("partition_that_turns_itself_off_is_ready", |board| life::own_power_off(&board)),
@@ -50,6 +51,9 @@ pub(crate) const ALL: &[Case] = &[
     ("critical_partition_keeps_its_period_beside_a_busy_linux", |board| critical::shared(&board)),
     ("critical_partition_runs_on_cpus_of_its_own", |board| critical::exclusive(&board)),
     ("critical_partitions_are_one_at_a_time_and_fit_the_secure_memory", |board| critical::limits(&board)),
+    ("link_carries_a_stream_between_two_partitions_and_nobody_else_reaches_it", |board| link::stream(&board)),
+    ("links_that_break_a_rule_are_refused_and_named", |board| link::refused(&board)),
+    ("link_is_gone_when_either_partition_is_destroyed_and_leaves_zeros", |board| link::gone(&board)),
     ("partition_outlives_the_driver_and_is_adopted", |board| life::adopted(board)),
 ];
 
@@ -73,6 +77,7 @@ pub(crate) const CONTROLS: &[Case] = &[
 pub(crate) const FIGURES_WALL: &[Case] = &[
     ("figures_of_partitions_by_the_wall", |board| figures::all_wall(&board)),
     ("figures_of_isolation_under_attack", |board| hostile::floods(&board)),
+    ("figures_of_a_stream_over_a_link", |board| figures::stream(&board)),
     ("figures_of_a_masked_loop", |board| hostile::spin(&board)),
 ];
 

@@ -13,10 +13,12 @@ use crate::guest::{Guest, online};
 use crate::hostile::{Attacker, Listener};
 use crate::life::{end, up};
 use crate::orders::Task;
-use crate::{Broken, Kept, critical, ensure, must, protection};
+use crate::{Broken, Kept, critical, ensure, link, must, protection};
 
 /// How long traps are counted.
 const WATCH: Duration = Duration::from_secs(10);
+/// Frames of a stream: ten seconds.
+const STREAM_FRAMES: u32 = 300;
 /// How often a latency is measured.
 const ROUNDS: usize = 15;
 
@@ -131,7 +133,31 @@ fn costs(board: &CharDevice) -> Kept {
     }
     turn("1")?;
     attacker.end()?;
-    victim.end()
+    // The payload has stopped it.
+    victim.0.wait_until_ready()?;
+    victim.0.control(Operation::Destroy)
+}
+
+/// A paced stream from one partition to another, without and with a neighbour that attacks; between two virtual machines
+/// of QEMU the runner measures the same.
+pub(crate) fn stream(board: &CharDevice) -> Kept {
+    for name in ["calm", "attacked"] {
+        let attacker = if name == "attacked" { Some(up(board, 1, "aivirt.try=attack")?) } else { None };
+        sleep(Duration::from_secs(3));
+        let (mut pair, _) = link::pair(board)?;
+        let line = link::run_stream(board, &mut pair, STREAM_FRAMES)?;
+        for what in ["frames", "lost", "broken", "late"] {
+            println!("BENCH stream/partitions_{name}/{what} {} frames", link::told(&line, what)?);
+        }
+        for what in ["min", "median", "p99", "max"] {
+            let (told, other) =
+                (link::told(&line, what)?, format!("stream/machines_{name}/latency_{what}_wall"));
+            println!("BENCH stream/partitions_{name}/latency_{what}_wall {told} us vs {other}");
+        }
+        pair.iter().try_for_each(end)?;
+        attacker.iter().try_for_each(end)?;
+    }
+    Ok(())
 }
 
 pub(crate) fn all_wall(board: &CharDevice) -> Kept {

@@ -1,16 +1,15 @@
 //! A partition with Debian's kernel, and what is seen of it.
 
 use std::fs;
-use std::io::Read as _;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 use vman_core::device::{
     Change, CharDevice, CharEvents, CharPartition, ConsoleAction, CreateRequest, DeviceError, DeviceEvent,
-    EventSource, LoadImage, ManagerDevice, PartitionDevice, PartitionInfo, Segment,
+    EventSource, LinkInfo, LoadImage, ManagerDevice, PartitionDevice, PartitionInfo, Segment,
 };
-use vman_core::fdt::{BoardTree, Entropy, PartitionTree};
+use vman_core::fdt::{BoardTree, Entropy, Link, PartitionTree};
 use vman_core::id::{ByteSize, CpuId, Mpidr, PartitionId};
 use vman_core::image::{self, DEVICE_TREE_MAX, KernelImage};
 use vman_core::plan::World;
@@ -195,33 +194,28 @@ impl Files {
     }
 }
 
-fn random() -> Result<Entropy, Broken> {
-    let mut bytes = [0; 40];
-    let read = fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    read.map_err(|error| format!("/dev/urandom: {error}"))?;
-    let (seed, rest) = bytes.split_first_chunk().ok_or("too few bytes")?;
-    Ok(Entropy { kaslr_seed: u64::from_le_bytes(*seed), rng_seed: rest.try_into().map_err(|_| "32 bytes")? })
-}
-
 fn tree(
     board: &CharDevice,
     info: &PartitionInfo,
     places: &image::Layout,
     command_line: &str,
 ) -> Result<Vec<u8>, Broken> {
-    let host = must("host", board.host())?;
+    let (host, links) = (must("host", board.host())?, board.links());
     let cpus: Vec<(CpuId, Mpidr)> =
         host.cpus.iter().filter(|cpu| info.cpus.contains(cpu.id)).map(|cpu| (cpu.id, cpu.mpidr)).collect();
     let board = BoardTree::parse(&host.device_tree).map_err(|error| error.to_string())?;
+    let own = |link: &LinkInfo| Some(Link { memory: link.memory, peer: link.peer_of(info.id)? });
+    let links: Vec<_> = must("links", links)?.iter().filter_map(own).collect();
     let tree = PartitionTree {
         cpus: &cpus,
         memory: info.memory,
         command_line: Some(command_line),
         initrd: places.initrd,
         console_interrupt: None,
-        // As a machine's own firmware gives it: without, the kernel's generator has no seed for minutes, and every system
-        // call pays for that.
-        entropy: Some(random()?),
+        // A place for the random numbers that the driver gives every start; without, the kernel's generator has no seed for
+        // minutes, and every system call pays for that.
+        entropy: Some(Entropy { kaslr_seed: 0, rng_seed: [0; 32] }),
+        links: &links,
     };
     tree.build(&board).map_err(|error| error.to_string())
 }

@@ -69,7 +69,7 @@ impl Attacker {
     }
 
     /// As [`Attacker::attack`]; nothing may go through.
-    fn in_vain(&mut self, task: Task, args: [u64; 5]) -> Result<Verdict, Broken> {
+    pub(crate) fn in_vain(&mut self, task: Task, args: [u64; 5]) -> Result<Verdict, Broken> {
         let verdict = self.attack(task, 0, args)?;
         println!("  {task:?}: {} attempts, {} went through", verdict.tried, verdict.through);
         ensure(verdict.tried > 0 && verdict.through == 0, || {

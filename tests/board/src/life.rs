@@ -234,3 +234,36 @@ fn succeeds(program: &str, argument: &str) -> Result<bool, String> {
         Command::new(program).arg(argument).output().map_err(|error| format!("{program}: {error}"))?;
     Ok(output.status.success())
 }
+
+/// Where the kernel has placed itself, from what the partition says of its random numbers; it must have used them up.
+fn placement(guest: &mut Guest) -> Result<String, String> {
+    let log = guest.read_until("GUEST-SEED-END")?;
+    let told = |name: &str| {
+        let line = log.lines().find_map(|line| line.split(&format!("GUEST-SEED {name}")).nth(1));
+        line.map(|rest| rest.trim().to_owned()).ok_or_else(|| format!("nothing of {name}"))
+    };
+    ensure(told("rng-seed")?.is_empty(), || "the kernel left rng-seed in its tree".into())?;
+    ensure(told("kaslr-seed")? == "0000000000000000", || "the kernel left kaslr-seed in its tree".into())?;
+    let ready: f64 = told("generator")?.parse().map_err(|_| "the generator has no time".to_owned())?;
+    ensure(ready < 0.01, || format!("the generator was ready after {ready} s only"))?;
+    let text = told("text")?;
+    ensure(text.len() == 16, || format!("the kernel does not say where it is: {text:?}"))?;
+    Ok(text)
+}
+
+/// The suite's tree holds zeros: random numbers that are others at each start are the driver's.
+pub(crate) fn seeds(board: &CharDevice) -> Kept {
+    let mut guest = Guest::create(board, &request(1))?;
+    guest.deploy(board, &format!("{QUIET} aivirt.try=seed aivirt.after=1 aivirt.then=reboot"))?;
+    let mut places = vec![placement(&mut guest)?, placement(&mut guest)?];
+    guest.control(Operation::Reboot)?;
+    places.push(placement(&mut guest)?);
+    guest.control(Operation::Shutdown)?;
+    guest.deploy(board, &format!("{QUIET} aivirt.try=seed"))?;
+    places.push(placement(&mut guest)?);
+    let told = format!("{places:?}");
+    places.sort_unstable();
+    places.dedup();
+    ensure(places.len() == 4, || format!("same random numbers: kernel at {told}"))?;
+    end(&guest)
+}

@@ -13,6 +13,7 @@ mod guest;
 mod hostile;
 mod isolation;
 mod life;
+mod link;
 #[allow(dead_code, unreachable_pub, reason = "the firmware uses the rest of it")]
 #[path = "../../../firmware/qemu-virt/src/memory_map.rs"]
 mod memory_map;

@@ -12,13 +12,15 @@ use std::path::{Path, PathBuf};
 
 use dtoolkit::fdt::Fdt;
 
-use crate::abi::ioctl::{ABI_VERSION, Argument, Command, CpuInfo, Create, Host, Info, Name, Pool, Version};
+use crate::abi::ioctl::{
+    ABI_VERSION, Argument, Command, CpuInfo, Create, Host, Info, Link, Name, Pool, Version,
+};
 use crate::abi::smc;
 use crate::device::{
-    self, CreateRequest, DeviceError, HostInfo, ManagerDevice, MemoryInfo, NAME_MAX, PartitionInfo,
+    self, CreateRequest, DeviceError, HostInfo, LinkInfo, ManagerDevice, MemoryInfo, NAME_MAX, PartitionInfo,
 };
 use crate::error::ErrorKind;
-use crate::id::{ByteSize, CpuId, Mpidr, PartitionId};
+use crate::id::{ByteSize, CpuId, Mpidr, PartitionId, PhysAddr, PhysRange};
 use crate::plan::World;
 
 pub use events::CharEvents;
@@ -159,9 +161,36 @@ impl ManagerDevice for CharDevice {
         CharPartition::open(&self.node(id), id)
     }
 
+    fn link(&self, [first, second]: [PartitionId; 2]) -> Result<LinkInfo, DeviceError> {
+        let mut made = Link { first: first.0, second: second.0, ..Link::new() };
+        call::plain(self.board.as_fd(), Command::Link, &mut made)?;
+        link_info(&made)
+    }
+
+    fn links(&self) -> Result<Vec<LinkInfo>, DeviceError> {
+        let mut links = Vec::new();
+        loop {
+            let index = u32::try_from(links.len()).map_err(|_| odd("number of links", 0))?;
+            let mut found = Link { index, ..Link::new() };
+            match call::plain(self.board.as_fd(), Command::LinkInfo, &mut found) {
+                Ok(()) if found.size != 0 => links.push(link_info(&found)?),
+                Ok(()) => return Ok(links),
+                // A driver or a firmware that knows no links.
+                Err(error) if error.kind == ErrorKind::Unsupported => return Ok(links),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     fn events(&self) -> Result<CharEvents, DeviceError> {
         CharEvents::open(&self.path)
     }
+}
+
+fn link_info(link: &Link) -> Result<LinkInfo, DeviceError> {
+    let memory = PhysRange::new(PhysAddr(link.base), ByteSize(link.size));
+    let memory = memory.ok_or_else(|| odd("address of a link", link.base))?;
+    Ok(LinkInfo { ends: [link.first, link.second].map(PartitionId), memory })
 }
 
 fn open_board(path: &Path) -> Result<File, DeviceError> {

@@ -58,6 +58,25 @@ pub trait ManagerDevice: Send + Sync {
     /// `NotFound`.
     fn open(&self, id: PartitionId) -> Result<Self::Partition, DeviceError>;
 
+    /// Makes memory that two READY partitions share: one granule, zeroed, at the same address in both, until either is
+    /// destroyed.
+    ///
+    /// # Errors
+    /// `NotFound`, `InvalidArgument` (a partition with itself, a critical one), `InvalidState`, `Busy`, `NoResources`;
+    /// `Unsupported` on a board without links.
+    fn link(&self, ends: [PartitionId; 2]) -> Result<LinkInfo, DeviceError> {
+        let _ = ends;
+        Err(DeviceError::new(ErrorKind::Unsupported, "This board links no partitions"))
+    }
+
+    /// The links that exist.
+    ///
+    /// # Errors
+    /// [`DeviceError`] if the device is gone.
+    fn links(&self) -> Result<Vec<LinkInfo>, DeviceError> {
+        Ok(Vec::new())
+    }
+
     /// A new queue of events, empty at first.
     ///
     /// # Errors
@@ -202,6 +221,26 @@ pub struct PartitionInfo {
     pub cpus: CpuSet,
     /// Its memory.
     pub memory: PhysRange,
+}
+
+/// Memory that two partitions share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LinkInfo {
+    /// The two partitions.
+    pub ends: [PartitionId; 2],
+    /// Where it lies, in both.
+    pub memory: PhysRange,
+}
+
+impl LinkInfo {
+    /// The partition at the other end, seen from `id`; `None` if `id` is at neither.
+    pub fn peer_of(&self, id: PartitionId) -> Option<PartitionId> {
+        match self.ends {
+            [one, other] if one == id => Some(other),
+            [one, other] if other == id => Some(one),
+            _ => None,
+        }
+    }
 }
 
 /// What is loaded into a partition, and how it is entered. Offsets count from the start of its memory.

@@ -1,14 +1,15 @@
 //! A device tree that a user gives.
 
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use dtoolkit::Node;
 use dtoolkit::model::{DeviceTree, DeviceTreeNode};
 
-use super::{FdtError, PartitionTree, blob, board, cpus, node};
+use super::{FdtError, Link, PartitionTree, blob, board, cpus, node};
 
 impl PartitionTree<'_> {
-    /// Checks the user's tree `blob` and writes command line, ramdisk and random numbers into it. Its CPUs must be
+    /// Checks the user's tree `blob` and writes command line, ramdisk, random numbers and links into it. Its CPUs must be
     /// among the partition's, its memory must lie in the partition's; of its devices nothing is checked, for what a
     /// partition does not own it cannot reach. Memory reservations outside the partition are dropped.
     ///
@@ -20,6 +21,8 @@ impl PartitionTree<'_> {
         self.check_cpus(&tree.root)?;
         self.check_memory(&tree.root)?;
         drop_foreign_reservations(&mut tree, self);
+        drop_links(&mut tree.root);
+        self.add_links(&mut tree.root)?;
         let mut chosen = match tree.root.child("chosen") {
             Some(chosen) => chosen.clone(),
             None => node::new("chosen"),
@@ -47,6 +50,15 @@ impl PartitionTree<'_> {
             Some(found) => Err(FdtError::ForeignMemory { found, memory: self.memory }),
             None => Ok(()),
         }
+    }
+}
+
+/// A tree that served before may tell of links that are gone.
+fn drop_links(root: &mut DeviceTreeNode) {
+    let is_link = |child: &&DeviceTreeNode| node::is_compatible(child, Link::COMPATIBLE);
+    let names: Vec<_> = root.children().filter(is_link).map(|child| child.name().to_string()).collect();
+    for name in names {
+        root.remove_child(&name);
     }
 }
 

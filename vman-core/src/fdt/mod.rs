@@ -31,4 +31,4 @@ pub use board::{BoardTree, Console, ReservedMemory};
 pub use builder::BoardTreeBuilder;
 pub use cpus::BoardCpu;
 pub use error::FdtError;
-pub use partition::{COMMAND_LINE_MAX, Entropy, PartitionTree};
+pub use partition::{COMMAND_LINE_MAX, Entropy, Link, PartitionTree};

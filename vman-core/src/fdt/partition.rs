@@ -11,7 +11,7 @@ use dtoolkit::model::{DeviceTree, DeviceTreeNode};
 use super::board::{BoardTree, Console};
 use super::node::{self, Cells, Walk};
 use super::{FdtError, blob, cpus, gic};
-use crate::id::{CpuId, Mpidr, PhysRange};
+use crate::id::{CpuId, Mpidr, PartitionId, PhysRange};
 
 /// arm64 Linux keeps at most this many bytes of a command line (`COMMAND_LINE_SIZE`), its zero byte included.
 pub const COMMAND_LINE_MAX: usize = 2047;
@@ -39,6 +39,22 @@ impl core::fmt::Debug for Entropy {
     }
 }
 
+/// Memory that the partition shares with another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// Where it is.
+    pub memory: PhysRange,
+    /// The other partition.
+    pub peer: PartitionId,
+}
+
+impl Link {
+    /// `compatible` of its node.
+    pub const COMPATIBLE: &str = "aivirt,link";
+    /// Property of its node: number of the other partition.
+    pub const PEER: &str = "aivirt,peer";
+}
+
 /// What a partition's device tree tells its kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionTree<'a> {
@@ -55,6 +71,8 @@ pub struct PartitionTree<'a> {
     pub console_interrupt: Option<u32>,
     /// Random numbers for the kernel.
     pub entropy: Option<Entropy>,
+    /// Memory that it shares with others.
+    pub links: &'a [Link],
 }
 
 const KEPT_OF_BUS: [&str; 5] = ["compatible", "#address-cells", "#size-cells", "ranges", "phandle"];
@@ -101,6 +119,7 @@ impl PartitionTree<'_> {
         root.add_child(self.cpu_nodes(board)?);
         root.add_child(self.memory_node(board)?);
         root.add_child(psci());
+        self.add_links(root)?;
         if let Some(console) = &board.console {
             root.add_child(aliases(console));
         }
@@ -146,6 +165,19 @@ impl PartitionTree<'_> {
             node::set(chosen, "kaslr-seed", entropy.kaslr_seed);
             node::set(chosen, "rng-seed", entropy.rng_seed.as_slice());
         }
+    }
+
+    /// A node for each link: no memory of the kernel's own, so that it maps it on demand only.
+    pub(super) fn add_links(&self, root: &mut DeviceTreeNode) -> Result<(), FdtError> {
+        let cells = Cells::of(root)?;
+        for link in self.links {
+            let mut node = node::new(format!("link@{:x}", link.memory.base().0));
+            node::set(&mut node, "compatible", Link::COMPATIBLE);
+            node::set(&mut node, "reg", node::encode_reg(&[link.memory], cells)?);
+            node::set(&mut node, Link::PEER, link.peer.0);
+            root.add_child(node);
+        }
+        Ok(())
     }
 
     /// The root with the devices that stay, on their buses.

@@ -2,10 +2,12 @@
 
 use super::{FileSource, ManagerError, PartitionManager};
 use crate::command::Deploy;
-use crate::device::{HostInfo, LoadImage, ManagerDevice, PartitionDevice as _, PartitionInfo, Segment};
+use crate::device::{
+    HostInfo, LinkInfo, LoadImage, ManagerDevice, PartitionDevice as _, PartitionInfo, Segment,
+};
 use crate::error::Error;
-use crate::fdt::{BoardTree, PartitionTree};
-use crate::id::{ByteSize, CpuId, Mpidr, PhysRange};
+use crate::fdt::{BoardTree, Entropy, Link, PartitionTree};
+use crate::id::{ByteSize, CpuId, Mpidr, PartitionId, PhysRange};
 use crate::image::{self, DEVICE_TREE_MAX, KernelImage, Layout};
 use crate::state::Operation;
 
@@ -24,8 +26,8 @@ impl<D: ManagerDevice> PartitionManager<D> {
         Ok(partition.deploy(&load_image(info.memory, &places, &files.kernel, &tree, initrd))?)
     }
 
-    /// The tree that was given, with command line and initrd written into it, or one made from the board's. It holds
-    /// no random numbers: the driver loads the same tree again at a reboot.
+    /// The tree that was given, with command line, initrd and random numbers written into it, or one made from the
+    /// board's. The driver replaces the random numbers when it loads the same tree again.
     fn device_tree(
         &self,
         given: Option<&[u8]>,
@@ -40,12 +42,18 @@ impl<D: ManagerDevice> PartitionManager<D> {
             command_line,
             initrd,
             console_interrupt: None,
-            entropy: None,
+            entropy: Some(entropy()?),
+            links: &self.links(info.id)?,
         };
         match given {
             Some(given) => Ok(tree.adopt(given)?),
             None => Ok(tree.build(self.board_tree(&host)?)?),
         }
+    }
+
+    fn links(&self, id: PartitionId) -> Result<Vec<Link>, Error> {
+        let own = |link: &LinkInfo| Some(Link { memory: link.memory, peer: link.peer_of(id)? });
+        Ok(self.device.links()?.iter().filter_map(own).collect())
     }
 
     /// The board's own tree never changes, so it is read once.
@@ -57,6 +65,17 @@ impl<D: ManagerDevice> PartitionManager<D> {
             BoardTree::parse(&host.device_tree).map_err(|source| ManagerError::BoardTree { source })?;
         Ok(self.board_tree.get_or_init(|| tree))
     }
+}
+
+/// Random numbers of this operating system, for one boot.
+fn entropy() -> Result<Entropy, ManagerError> {
+    let mut entropy = Entropy { kaslr_seed: 0, rng_seed: [0; 32] };
+    let mut kaslr_seed = [0; 8];
+    getrandom::fill(&mut kaslr_seed)
+        .and_then(|()| getrandom::fill(&mut entropy.rng_seed))
+        .map_err(|error| ManagerError::Random { reason: error.to_string() })?;
+    entropy.kaslr_seed = u64::from_le_bytes(kaslr_seed);
+    Ok(entropy)
 }
 
 /// The partition's CPUs and their affinities.

@@ -67,6 +67,12 @@ pub enum ManagerError {
         /// What is wrong with it.
         source: FdtError,
     },
+    /// The operating system gives no random numbers for a partition's kernel.
+    #[error("The operating system gives no random numbers: {reason}")]
+    Random {
+        /// What it says.
+        reason: String,
+    },
     /// The command needs vmand.
     #[error("{0} needs vmand: connect to its socket")]
     NeedsDaemon(&'static str),
@@ -83,7 +89,7 @@ impl ManagerError {
             | Self::Granule { .. }
             | Self::TimeoutRange(_)
             | Self::ConsoleLength(_) => ErrorKind::InvalidArgument,
-            Self::BoardTree { .. } => ErrorKind::Internal,
+            Self::BoardTree { .. } | Self::Random { .. } => ErrorKind::Internal,
             Self::Graceful | Self::NeedsDaemon(_) => ErrorKind::Unsupported,
         }
     }

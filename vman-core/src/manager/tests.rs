@@ -285,6 +285,36 @@ fn tree_that_was_made_is_accepted_when_it_is_given() {
     assert!(String::from_utf8_lossy(&bench.device.loaded(PartitionId(1))[1].1).contains("debug"));
 }
 
+/// A property of `/chosen` in a tree.
+fn chosen(tree: &[u8], name: &str) -> Vec<u8> {
+    use dtoolkit::{Node, Property};
+    let fdt = dtoolkit::fdt::Fdt::new(tree).unwrap();
+    let chosen = fdt.root().child("chosen").unwrap();
+    chosen.property(name).unwrap().value().to_vec()
+}
+
+#[test]
+fn every_deployment_has_random_numbers_of_its_own_also_in_a_tree_that_is_given() {
+    let bench = Bench::in_state(PartitionState::Ready);
+    let mut shelf = Shelf(vec![("k", kernel(1 << 20))]);
+    let mut trees = vec![];
+    for given in ["", r#","dtb":"d""#, r#","dtb":"d""#] {
+        bench
+            .with(&shelf, &format!(r#"{{"command":"deploy","args":{{"id":1,"kernel":"k"{given}}}}}"#))
+            .unwrap();
+        let tree = bench.device.loaded(PartitionId(1))[1].1.clone();
+        bench.run("shutdown", r#""id":1"#).unwrap();
+        // The next one is given this tree, with the numbers that have served.
+        shelf = Shelf(vec![("k", kernel(1 << 20)), ("d", tree.clone())]);
+        trees.push(tree);
+    }
+    for (name, length) in [("rng-seed", 32), ("kaslr-seed", 8)] {
+        let [first, second, third] = [0, 1, 2].map(|index: usize| chosen(&trees[index], name));
+        assert!([&first, &second, &third].iter().all(|seed| seed.len() == length), "{name}");
+        assert!(first != second && second != third && first != third, "{name} serves twice");
+    }
+}
+
 #[test]
 fn kernel_that_does_not_fit_leaves_the_partition_ready() {
     let bench = Bench::in_state(PartitionState::Ready);

@@ -6,6 +6,7 @@ mod board;
 mod broken;
 mod dtc;
 mod fuzz;
+mod kernel_driver;
 mod partition;
 
 use std::path::{Path, PathBuf};
@@ -37,7 +38,15 @@ fn cpus(board: &BoardTree, chosen: &[u16]) -> Vec<(CpuId, Mpidr)> {
 
 /// A partition without command line, ramdisk and random numbers.
 fn plain(cpus: &[(CpuId, Mpidr)], memory: PhysRange) -> PartitionTree<'_> {
-    PartitionTree { cpus, memory, command_line: None, initrd: None, console_interrupt: None, entropy: None }
+    PartitionTree {
+        cpus,
+        memory,
+        command_line: None,
+        initrd: None,
+        console_interrupt: None,
+        entropy: None,
+        links: &[],
+    }
 }
 
 /// Boards of any size.

@@ -89,6 +89,52 @@ impl RustAarch64 {
         self.build(&self.linux_args())
     }
 
+    /// `cargo clippy`, or `cargo check` through Debian's linter, for the firmware; the caller adds the manifest. Every
+    /// warning is an error.
+    ///
+    /// # Errors
+    /// The linter that belongs to the compiler cannot be fetched.
+    pub fn lint_firmware(&self) -> Result<Command> {
+        let mut command = Command::new(workspace::cargo());
+        let subcommand = if self.origin == Origin::Rustup { "clippy" } else { "check" };
+        command.arg(subcommand).args(self.firmware_args()).envs(self.env()).env_remove("RUSTC_WRAPPER");
+        command.env("CARGO_TARGET_DIR", target_dir().join("lint"));
+        // What `cargo clippy -- -Dwarnings` hands to the linter.
+        command.env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
+        command.env("CLIPPY_CONF_DIR", workspace::root());
+        if self.origin != Origin::Rustup {
+            command.env("RUSTC_WORKSPACE_WRAPPER", self.linter()?);
+        }
+        if self.origin == Origin::Unpacked {
+            let root = self.rustc.parent().context("The compiler lies in no folder")?;
+            command.env("LD_LIBRARY_PATH", root.join("usr/lib").join(library_folder(root)?));
+        }
+        Ok(command)
+    }
+
+    /// Debian's `clippy-driver` of the compiler's version.
+    fn linter(&self) -> Result<PathBuf> {
+        let installed = Path::new("/usr/bin/clippy-driver");
+        if self.origin == Origin::Installed && installed.is_file() {
+            return Ok(installed.to_owned());
+        }
+        let cache = Cache::open()?;
+        let open = || PrivateApt::open(&cache.apt(), Series::Stable);
+        let packages = cache.resolved("rust-clippy", || {
+            let apt = open()?;
+            let linter = apt.show(&format!("rust-web-clippy:{}", apt.host()))?;
+            Ok(Packages {
+                version: linter.version,
+                names: vec![format!("{}:{}", linter.package, apt.host())],
+            })
+        })?;
+        let root = cache.entry("rust-clippy", &packages.version, |content| {
+            let _done = fetching(&format!("rust-web-clippy {}", packages.version));
+            open()?.unpack(&packages.names, content)
+        })?;
+        Ok(root.join("usr/bin/clippy-driver"))
+    }
+
     fn build(&self, args: &[&str]) -> Command {
         let mut command = Command::new(workspace::cargo());
         command.arg("build").args(args).envs(self.env()).env_remove("RUSTC_WRAPPER");
@@ -202,12 +248,17 @@ fn is_installed(package: &str) -> bool {
     status.is_ok_and(|text| text.starts_with("installed"))
 }
 
-/// A script that starts the unpacked compiler with its own libraries, wherever the folder is moved to.
-fn write_wrapper(root: &Path) -> Result<()> {
-    let libraries = fs::read_dir(root.join("usr/lib"))?
+/// Name of the folder of the unpacked compiler's libraries.
+fn library_folder(root: &Path) -> Result<String> {
+    fs::read_dir(root.join("usr/lib"))?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .find(|name| name.ends_with("-linux-gnu"))
-        .ok_or_else(|| anyhow!("The unpacked compiler has no libraries"))?;
+        .ok_or_else(|| anyhow!("The unpacked compiler has no libraries"))
+}
+
+/// A script that starts the unpacked compiler with its own libraries, wherever the folder is moved to.
+fn write_wrapper(root: &Path) -> Result<()> {
+    let libraries = library_folder(root)?;
     let script = format!(
         "#!/bin/sh\nroot=$(dirname \"$(readlink -f \"$0\")\")\n\
          export LD_LIBRARY_PATH=\"$root/usr/lib/{libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\"\n\

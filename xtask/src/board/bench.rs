@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::qemu::{Direct, Time};
-use super::{Job, Report, assemble, default_cpu, directory, firmware, initramfs};
+use super::{Job, Report, assemble, default_cpu, directory, firmware, initramfs, stream};
 use crate::apt::Series;
 use crate::assets;
 use crate::bench::measure::{Measure, Reader};
@@ -35,6 +35,9 @@ pub fn run(times: &[Time]) -> Result<Vec<Measure>> {
     }
     for time in times {
         direct(*time, &mut take)?;
+        if *time == Time::Wall {
+            stream::between_machines(&mut take)?;
+        }
         on_board(*time, &mut take)?;
     }
     Ok(reader.measures)
@@ -60,6 +63,7 @@ fn direct(time: Time, take: &mut impl FnMut(&str)) -> Result<()> {
         memory_mib: MEMORY_MIB,
         command_line: COMMAND_LINE,
         time,
+        shared: None,
     };
     let told = name(time);
     let mut found = 0;

@@ -207,6 +207,7 @@ pub fn management(series: Series, extras: &Extras, output: &Path) -> Result<()> 
 pub fn guest(output: &Path) -> Result<()> {
     let tree = Tree::new(GUEST_INIT)?;
     tree.program("bin/guest-bench", &userspace::guest_bench()?)?;
+    tree.program("bin/guest-link", &userspace::guest_link()?)?;
     tree.pack(output)
 }
 

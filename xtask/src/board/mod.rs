@@ -6,6 +6,7 @@
 pub mod bench;
 mod console;
 mod device_tree;
+mod dkms;
 mod firmware;
 mod host_test;
 pub mod initramfs;
@@ -16,6 +17,7 @@ pub mod module;
 mod qemu;
 mod report;
 mod session;
+mod stream;
 pub mod userspace;
 
 use std::fs;
@@ -90,6 +92,8 @@ enum BoardJob {
         #[arg(long, conflicts_with_all = ["names", "controls"])]
         suite: bool,
     },
+    /// Build the kernel driver with DKMS against Debian's headers of both kernels.
+    Dkms,
     /// Build the firmware and print the sizes of its images.
     Firmware,
 }
@@ -174,13 +178,19 @@ pub fn run(args: &BoardArgs) -> Result<ExitCode> {
         BoardJob::Console => {
             return console::attach(&Session::open()?.console_socket()).map(|()| ExitCode::SUCCESS);
         }
-        BoardJob::Up | BoardJob::Shell | BoardJob::Test { .. } | BoardJob::TestHost | BoardJob::Firmware => {
+        BoardJob::Up
+        | BoardJob::Shell
+        | BoardJob::Test { .. }
+        | BoardJob::TestHost
+        | BoardJob::Dkms
+        | BoardJob::Firmware => {
             setup::ensure(&[Need::Board], args.yes)?;
         }
     }
     let assemble = |job| assemble(&job, &args.cpu, args.kernel_series);
     let success = match &args.job {
         BoardJob::Down | BoardJob::Console => true,
+        BoardJob::Dkms => dkms::test()?,
         BoardJob::Firmware => firmware::build(Variant::Shipped).map(|_| true)?,
         BoardJob::Up => up(&assemble(Job::Shell)?).map(|()| true)?,
         BoardJob::Shell => assemble(Job::Shell)?.interactive().map(|()| true)?,

@@ -26,6 +26,18 @@ pub fn vmanager_ko(series: Series) -> Result<PathBuf> {
     Ok(dir.join("vmanager.ko"))
 }
 
+/// Copies what a package of the driver holds: sources, makefiles and DKMS's description.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn copy_package(from: &Path, to: &Path) -> Result<()> {
+    copy_sources(from, to)?;
+    for file in ["Makefile", "dkms.conf"] {
+        copy_changed(&from.join(file), &to.join(file))?;
+    }
+    Ok(())
+}
+
 fn copy_sources(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("Cannot create {}", to.display()))?;
     for entry in fs::read_dir(from).with_context(|| format!("Cannot read {}", from.display()))? {

@@ -10,7 +10,8 @@ use anyhow::{Context, Result};
 
 use super::firmware::Firmware;
 use super::memory_map::{
-    CPU_COUNT, EL2_BASE, MANAGEMENT_DTB, MANAGEMENT_INITRD, MANAGEMENT_KERNEL, QEMU_MACHINE, RAM_SIZE,
+    CPU_COUNT, EL2_BASE, GRANULE, MANAGEMENT_DTB, MANAGEMENT_INITRD, MANAGEMENT_KERNEL, QEMU_MACHINE,
+    RAM_SIZE,
 };
 use super::{Session, directory};
 use crate::process;
@@ -60,17 +61,30 @@ pub(super) struct Direct<'a> {
     pub(super) memory_mib: u32,
     pub(super) command_line: &'a str,
     pub(super) time: Time,
+    /// A file of one granule that it shares with another machine (QEMU's `ivshmem-plain`).
+    pub(super) shared: Option<&'a Path>,
 }
 
 impl Direct<'_> {
     /// Runs until it turns itself off.
     pub(super) fn run(&self, limit: Duration, line: impl FnMut(&str)) -> Result<()> {
+        process::each_line_within(&mut self.command(), limit, line)
+    }
+
+    /// QEMU, with its console on the standard output.
+    pub(super) fn command(&self) -> Command {
         let mut qemu = Command::new("qemu-system-aarch64");
         qemu.args(["-machine", "virt,gic-version=3", "-cpu", self.cpu, "-smp", &self.cpus.to_string()]);
         qemu.args(["-m", &format!("{}M", self.memory_mib), "-nic", "none", "-display", "none", "-no-reboot"]);
         qemu.arg("-kernel").arg(self.kernel).arg("-initrd").arg(self.initrd);
         qemu.args(["-append", self.command_line, "-monitor", "none", "-serial", "stdio"]);
-        process::each_line_within(qemu.args(self.time.arguments()), limit, line)
+        if let Some(shared) = self.shared {
+            let object = "memory-backend-file,id=link,share=on,mem-path=";
+            qemu.arg("-object").arg(format!("{object}{},size={GRANULE}", shared.display()));
+            qemu.args(["-device", "ivshmem-plain,memdev=link"]);
+        }
+        qemu.args(self.time.arguments());
+        qemu
     }
 }
 

@@ -69,6 +69,14 @@ pub fn guest_bench() -> Result<PathBuf> {
     compile("guest-bench", &["tests/board/guest_bench.c"], &[])
 }
 
+/// Builds the program that streams over a link, and says where it is.
+///
+/// # Errors
+/// It does not build.
+pub fn guest_link() -> Result<PathBuf> {
+    compile("guest-link", &["tests/board/guest_link.c"], &[])
+}
+
 /// Builds the C example of libvman, with the library in it, and says where it is.
 ///
 /// # Errors

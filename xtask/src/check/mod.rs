@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::stage::Recorder;
-use crate::{edges, process, workspace};
+use crate::{assets, edges, process, workspace};
 
 /// Workspaces of their own beside the main one: bare metal, sanitizers, the guard against std.
 const OTHER_WORKSPACES: [&str; 3] = ["firmware/qemu-virt", "fuzz", "tests/no_std"];
@@ -29,6 +29,7 @@ pub fn run(recorder: &mut Recorder) {
     }
     let mut clippy = cargo("clippy");
     recorder.program("clippy", clippy.args(["--workspace", "--all-targets", "--", "-Dwarnings"]));
+    bare_metal(recorder, &root);
     let mut doc = cargo("doc");
     doc.env("RUSTDOCFLAGS", "-Dwarnings");
     recorder.program("doc", doc.args(["--workspace", "--no-deps"]));
@@ -64,6 +65,22 @@ fn no_forbidden_edge(root: &Path) -> Result<()> {
         bail!("\n    {}", found.join("\n    "));
     }
     Ok(())
+}
+
+/// The firmware's images and payloads, as shipped and weakened, for their own target: the main workspace does not hold
+/// them.
+fn bare_metal(recorder: &mut Recorder, root: &Path) {
+    for (name, features) in
+        [("clippy firmware/qemu-virt", ""), ("clippy firmware/qemu-virt, weakened", "weaken")]
+    {
+        match assets::rust_aarch64().and_then(|rust| rust.lint_firmware()) {
+            Ok(mut lint) => {
+                lint.args(["--workspace", "--locked", "--features", features, "--manifest-path"]);
+                recorder.program(name, lint.arg(root.join("firmware/qemu-virt/Cargo.toml")));
+            }
+            Err(error) => recorder.skip(name, &format!("{error:#}")),
+        }
+    }
 }
 
 fn deny(recorder: &mut Recorder) {

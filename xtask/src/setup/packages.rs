@@ -81,6 +81,8 @@ const STRESS_NG: Package =
     program("stress-ng", "stress-ng", "makes other loads for deadline-monitor's tests");
 const CPIO: Package = program("cpio", "cpio", "packs the board's initramfs");
 
+const DKMS: Package = file("dkms", "/usr/sbin/dkms", "builds the kernel driver as a package of it would");
+
 const MESON: Package = program("meson", "meson", "configures libvirt's build");
 const NINJA: Package = program("ninja-build", "ninja", "builds the libvirt driver");
 const DPKG_DEV: Package = program("dpkg-dev", "dpkg-source", "unpacks libvirt's source, makes the package");
@@ -160,7 +162,7 @@ impl Need {
             ],
             Need::Python => &[GCC, LIBC_DEV, PYTHON, PYTHON_VENV],
             Need::Guest => &[QEMU_HOST, CPIO, BINUTILS],
-            Need::Board => &[QEMU, CROSS_GCC, CROSS_LIBC, DTC, CPIO, MAKE],
+            Need::Board => &[QEMU, CROSS_GCC, CROSS_LIBC, DTC, CPIO, MAKE, DKMS],
             Need::Libvirt => &[
                 GCC, LIBC_DEV, PKG_CONFIG, MESON, NINJA, DPKG_DEV, PATCH, XSLTPROC, XMLLINT, DOCUTILS,
                 RPCGEN, GLIB_DEV, GNUTLS_DEV, XML2_DEV, TIRPC_DEV, YAJL_DEV, NL_DEV, LIBVIRT,

@@ -4,11 +4,12 @@ use crate::check::cargo;
 use crate::stage::Recorder;
 
 /// What runs, by name: everything on the kernel of the release; firmware and driver on the backported one too; the
-/// negative tests' positive controls; the host's clients through the relay.
-const RUNS: [(&str, &[&str]); 4] = [
+/// negative tests' positive controls; the driver as DKMS builds it; the host's clients through the relay.
+const RUNS: [(&str, &[&str]); 5] = [
     ("board test, kernel stable", &["test", "--kernel-series", "stable"]),
     ("board test, kernel backports", &["test", "--kernel-series", "backports", "--suite"]),
     ("board test, positive controls", &["test", "--controls"]),
+    ("driver built by DKMS", &["dkms"]),
     ("board driven by the host's clients", &["test-host"]),
 ];
 

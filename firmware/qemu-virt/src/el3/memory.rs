@@ -3,6 +3,7 @@
 
 use core::arch::asm;
 
+use qemu_virt::native;
 use vman_core::id::PhysRange;
 
 use crate::cpu;
@@ -36,7 +37,7 @@ pub(crate) fn scrub(memory: PhysRange) {
 pub(crate) fn copy(from: PhysRange, to: PhysRange) {
     assert!(from.size() == to.size() && from.size().0.is_multiple_of(WORD));
     assert!(from.base().0.is_multiple_of(WORD) && to.base().0.is_multiple_of(WORD));
-    for offset in (0..from.size().0).step_by(WORD as usize) {
+    for offset in (0..from.size().0).step_by(native(WORD)) {
         let (source, target) = (from.base().0 + offset, to.base().0 + offset);
         // SAFETY: both words are aligned, mapped (mmu.rs) and outside every Rust object (the caller checks the ranges).
         unsafe { (target as *mut u64).write_volatile((source as *const u64).read_volatile()) }

@@ -15,6 +15,7 @@ use qemu_virt::memory_map::{
     SECURE_GPIO_BASE, SECURE_POOL_BASE, SECURE_POOL_SIZE, TABLE_SIZE, TABLES_BASE, TABLES_PER_PARTITION,
     UART_BASE,
 };
+use qemu_virt::native;
 
 use crate::tables::PagePool;
 
@@ -55,7 +56,7 @@ unsafe extern "C" {
 }
 
 #[repr(C, align(4096))]
-struct Pages([u8; EL3_TABLES as usize * TABLE_SIZE as usize]);
+struct Pages([u8; EL3_TABLES as usize * native(TABLE_SIZE)]);
 static mut EL3_PAGES: Pages = Pages([0; _]);
 static mut EL3_ROOT: usize = 0;
 static mut EL2_ROOT: usize = 0;
@@ -66,9 +67,9 @@ fn map<R: TranslationRegime<Attributes = El23Attributes>>(
     size: u64,
     flags: El23Attributes,
 ) {
-    let region = MemoryRegion::new(start as usize, (start + size) as usize);
+    let region = MemoryRegion::new(native(start), native(start + size));
     table
-        .map_range(&region, PhysicalAddress(start as usize), flags, Constraints::empty())
+        .map_range(&region, PhysicalAddress(native(start)), flags, Constraints::empty())
         .expect("regions of the memory map lie in the table's range");
 }
 
@@ -109,7 +110,7 @@ fn el3_table() -> usize {
 }
 
 fn el2_table() -> usize {
-    let base = TABLES_BASE + (MAX_PARTITIONS * TABLES_PER_PARTITION) as u64 * TABLE_SIZE;
+    let base = TABLES_BASE + MAX_PARTITIONS as u64 * u64::from(TABLES_PER_PARTITION) * TABLE_SIZE;
     // SAFETY: the run behind the partitions' tables (memory map); only the boot CPU runs this, once.
     let pool = unsafe { PagePool::new(base, 16) };
     let mut table = RootTable::new(pool, ROOT_LEVEL, El2);

@@ -144,6 +144,12 @@ impl Board {
         }
     }
 
+    fn each_table(&mut self, ids: [PartitionId; 2], job: impl Fn(&mut Stage2Tables)) {
+        for slot in self.slots.iter_mut().flatten().filter(|slot| ids.contains(&slot.id)) {
+            slot.tables.iter_mut().for_each(&job);
+        }
+    }
+
     fn management(&mut self) -> &mut Stage2Tables {
         let slot = self.slots[0].as_mut().expect("the management partition is never released");
         slot.tables.as_mut().expect("the management partition is not critical")
@@ -266,6 +272,19 @@ impl Memory for Board {
         }
         self.management().show_redistributors(slot.cpus);
         log::line(format_args!("partition {partition}: gone"));
+    }
+
+    fn join(&mut self, ends: [PartitionId; 2], memory: PhysRange) {
+        self.management().hide(memory);
+        self.each_table(ends, |tables| tables.share(memory));
+    }
+
+    fn part(&mut self, ends: [PartitionId; 2], memory: PhysRange) {
+        self.each_table(ends, |tables| tables.hide(memory));
+    }
+
+    fn give_back(&mut self, memory: PhysRange) {
+        self.management().show(memory);
     }
 
     fn console(&self, partition: PartitionId) -> Option<(PhysAddr, u64)> {

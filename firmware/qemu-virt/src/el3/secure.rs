@@ -47,8 +47,7 @@ const PRIORITY_MASK_NONE: u64 = 0xff;
 
 /// The secure world of one CPU.
 struct World {
-    /// Whose it is; `None` while there is no context.
-    lane: Option<Lane>,
+    holds: Context,
     /// Slot of the partition: its console ring.
     slot: usize,
     /// It sleeps until an interrupt.
@@ -59,6 +58,28 @@ struct World {
     stack: u64,
 }
 
+/// Whose context a CPU holds. None is zero, and with it all of [`WORLDS`], which then takes no room in the image.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Context {
+    None = 0,
+    /// A critical partition's that has this CPU for itself.
+    Own,
+    /// A critical partition's that shares it.
+    Sharer,
+}
+
+impl World {
+    /// This CPU, as the critical partition sees it.
+    fn lane(&self) -> Option<Lane> {
+        match self.holds {
+            Context::None => None,
+            Context::Own => Some(cpu::current().into()),
+            Context::Sharer => Some(Lane::sharer_of(cpu::current())),
+        }
+    }
+}
+
 struct Worlds([UnsafeCell<World>; MAX_CPUS]);
 
 // SAFETY: each CPU uses the element of its own index only, at EL3, where nothing interrupts it.
@@ -67,7 +88,7 @@ unsafe impl Sync for Worlds {}
 static WORLDS: Worlds = Worlds(
     [const {
         UnsafeCell::new(World {
-            lane: None,
+            holds: Context::None,
             slot: 0,
             sleeps: false,
             frame: Frame::EMPTY,
@@ -94,14 +115,14 @@ pub(crate) fn is_current() -> bool {
 
 /// Whether this CPU has a secure context, or is told to start one.
 pub(crate) fn is_present() -> bool {
-    with(|world| world.lane.is_some())
+    with(|world| world.holds != Context::None)
 }
 
 /// A context that starts as `boot` says when [`serve`] is called next.
 pub(crate) fn prepare(lane: Lane, boot: Boot, slot: usize) {
     with(|world| {
         *world = World {
-            lane: Some(lane),
+            holds: if lane.shared { Context::Sharer } else { Context::Own },
             slot,
             sleeps: false,
             frame: Frame::at(boot.entry.0, SPSR_EL1H_MASKED, boot.context),
@@ -119,7 +140,7 @@ pub(crate) fn prepare(lane: Lane, boot: Boot, slot: usize) {
 /// what becomes of its own context before it calls here again.
 pub(crate) fn serve() -> bool {
     start_sharer();
-    while let Some(lane) = with(|world| world.lane) {
+    while let Some(lane) = with(|world| world.lane()) {
         match platform::with(|monitor, board| monitor.on_kick(lane, board)) {
             Kick::Park => abandon(lane),
             Kick::Hold => return false,
@@ -128,7 +149,7 @@ pub(crate) fn serve() -> bool {
             }
             Kick::Resume => {
                 run();
-                if !with(|world| world.sleeps) && with(|world| world.lane).is_some() {
+                if !with(|world| world.sleeps) && is_present() {
                     return true;
                 }
             }
@@ -154,7 +175,7 @@ fn start_sharer() {
 
 /// The context is no longer needed: nothing of it stays in this CPU.
 fn abandon(lane: Lane) {
-    with(|world| world.lane = None);
+    with(|world| world.holds = Context::None);
     write_cntps_ctl_el1(0);
     with_secure_registers(|| {
         gic::end_active_interrupts(cpu::current().index());
@@ -231,7 +252,7 @@ pub(crate) fn interrupted(frame: &Frame) -> ! {
 
 /// The lane that runs in the secure world of this CPU.
 pub(crate) fn lane() -> Lane {
-    with(|world| world.lane).unwrap_or(Lane::sharer_of(cpu::current()))
+    with(|world| world.lane()).unwrap_or(Lane::sharer_of(cpu::current()))
 }
 
 /// Prints a byte on the console of the critical partition.

@@ -11,6 +11,7 @@ use qemu_virt::memory_map::{
 };
 #[cfg(feature = "weaken")]
 use qemu_virt::memory_map::{UART_BASE, UART_SIZE};
+use qemu_virt::native;
 use vman_core::id::{CpuSet, PhysRange};
 
 use crate::tables::PagePool;
@@ -45,9 +46,9 @@ pub(crate) struct Stage2Tables {
 
 impl Stage2Tables {
     fn empty(slot: usize) -> Self {
-        let base = TABLES_BASE + (slot * TABLES_PER_PARTITION) as u64 * TABLE_SIZE;
+        let base = TABLES_BASE + slot as u64 * u64::from(TABLES_PER_PARTITION) * TABLE_SIZE;
         // SAFETY: the slot's own run of pages (memory map); a slot has one `Stage2Tables` at a time.
-        let pool = unsafe { PagePool::new(base, TABLES_PER_PARTITION as u32) };
+        let pool = unsafe { PagePool::new(base, TABLES_PER_PARTITION) };
         Self {
             slot,
             #[cfg(feature = "weaken")]
@@ -88,15 +89,21 @@ impl Stage2Tables {
     }
 
     fn map(&mut self, start: u64, size: u64, flags: Stage2Attributes) {
-        let region = MemoryRegion::new(start as usize, (start + size) as usize);
+        let region = MemoryRegion::new(native(start), native(start + size));
         self.root
-            .map_range(&region, PhysicalAddress(start as usize), flags, Constraints::empty())
+            .map_range(&region, PhysicalAddress(native(start)), flags, Constraints::empty())
             .expect("the monitor gives memory of this board only");
     }
 
     /// Maps memory.
     pub(crate) fn show(&mut self, memory: PhysRange) {
         self.map(memory.base().0, memory.size().0, MEMORY);
+        barrier();
+    }
+
+    /// Maps memory that is no place for code.
+    pub(crate) fn share(&mut self, memory: PhysRange) {
+        self.map(memory.base().0, memory.size().0, MEMORY | Stage2Attributes::XN);
         barrier();
     }
 

@@ -5,6 +5,7 @@ use core::ptr::NonNull;
 use aarch64_paging::descriptor::{PagingAttributes, PhysicalAddress};
 use aarch64_paging::paging::{PageTable, Translation};
 use qemu_virt::memory_map::TABLE_SIZE;
+use qemu_virt::native;
 
 /// A run of at most 32 pages at a fixed address; the address is physical and virtual.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl<A: PagingAttributes> Translation<A> for PagePool {
         let table = pointer::<A>(address);
         // SAFETY: the page lies in the pool, is not used (its bit was clear) and is aligned to its size.
         unsafe { table.cast::<[u64; (TABLE_SIZE / 8) as usize]>().write([0; (TABLE_SIZE / 8) as usize]) }
-        (table, PhysicalAddress(address as usize))
+        (table, PhysicalAddress(native(address)))
     }
 
     unsafe fn deallocate_table(&mut self, table: NonNull<PageTable<A>>) {

@@ -204,6 +204,22 @@ arguments! {
         pub name: Name,
     }
 
+    /// Argument of [`super::Command::Link`] and [`super::Command::LinkInfo`].
+    pub struct Link {
+        /// In, out: a partition.
+        pub first: u32,
+        /// In, out: another one.
+        pub second: u32,
+        /// Out: first address, in both.
+        pub base: u64,
+        /// Out: bytes; 0 if there is no such link.
+        pub size: u64,
+        /// In: number of the link.
+        pub index: u32,
+        /// Zero.
+        pub reserved: u32,
+    }
+
     /// Argument of [`super::Command::Deploy`].
     pub struct Deploy {
         /// In: address of an array of [`Segment`].

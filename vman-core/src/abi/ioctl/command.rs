@@ -18,6 +18,10 @@ pub enum Command {
     List = 0x04,
     /// Both: [`super::Info`].
     Info = 0x05,
+    /// `/dev/vmanager`: [`super::Link`].
+    Link = 0x06,
+    /// `/dev/vmanager`: [`super::Link`].
+    LinkInfo = 0x07,
     /// `/dev/vmanX`: [`super::Deploy`].
     Deploy = 0x10,
     /// `/dev/vmanX`: [`super::Control`].
@@ -40,13 +44,15 @@ pub enum Command {
 
 impl Command {
     /// Every ioctl.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::GetVersion,
         Self::Host,
         Self::CpuInfo,
         Self::Create,
         Self::List,
         Self::Info,
+        Self::Link,
+        Self::LinkInfo,
         Self::Deploy,
         Self::Shutdown,
         Self::Reboot,
@@ -72,6 +78,8 @@ impl Command {
             Self::Create => "VMANAGER_CREATE",
             Self::List => "VMANAGER_LIST",
             Self::Info => "VMANAGER_INFO",
+            Self::Link => "VMANAGER_LINK",
+            Self::LinkInfo => "VMANAGER_LINK_INFO",
             Self::Deploy => "VMANAGER_DEPLOY",
             Self::Shutdown => "VMANAGER_SHUTDOWN",
             Self::Reboot => "VMANAGER_REBOOT",

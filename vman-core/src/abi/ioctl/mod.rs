@@ -13,7 +13,7 @@ mod reason;
 pub mod state;
 
 pub use argument::{
-    Argument, Console, Control, CpuInfo, Create, Deploy, Header, Host, Info, List, Name, Pool, Segment,
+    Argument, Console, Control, CpuInfo, Create, Deploy, Header, Host, Info, Link, List, Name, Pool, Segment,
     Stats, Version,
 };
 pub use command::Command;

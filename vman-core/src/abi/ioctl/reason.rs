@@ -95,6 +95,12 @@ reasons! {
     CpuIndex = 33,
     /// (id): nobody reads the console of a READY partition.
     NotRunning = 34,
+    /// (id, other id): a link joins two partitions that are not critical.
+    LinkEnds = 35,
+    /// (id, other id): one of them is not READY.
+    LinkState = 36,
+    /// (links, most).
+    Links = 37,
 }
 
 #[cfg(test)]

@@ -7,6 +7,9 @@ pub const LOAD_MAX: u64 = 64 << 10;
 /// Offset, address and size of a [`FunctionId::PartLoad`] are multiples of this.
 pub const LOAD_ALIGNMENT: u64 = 8;
 
+/// Most links ([`FunctionId::LinkCreate`]) at one time.
+pub const LINKS_MAX: usize = 8;
+
 macro_rules! function_ids {
     ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
         /// A function of the vManager service. `id` is a partition number unless said otherwise.
@@ -66,6 +69,12 @@ function_ids! {
     /// `(id, offset, physical address, size)`: copies a piece of an image, at most [`LOAD_MAX`] bytes of the management
     /// partition's memory, to `offset` of a critical partition that is READY. Numbers are multiples of [`LOAD_ALIGNMENT`].
     PartLoad = 0x10,
+    /// `(id, other id, base)`: zeros one granule of the pool at `base` and maps it into both partitions, which are READY
+    /// and not critical, at this address. It lives until either is destroyed.
+    LinkCreate = 0x11,
+    /// `(index)` → `x1` = id | other id << 32, `x2` = base, `x3` = size in bytes of the link with this index, counted from
+    /// 0; all 0 if there are not so many.
+    LinkInfo = 0x12,
     /// General query of the convention: number of calls in `x0`.
     CallCount = 0xff00,
     /// General query of the convention: [`super::SERVICE_UID`] in `x0`..`x3`.

@@ -18,7 +18,7 @@ pub use call::{Completion, SmcCall, SmcReturn};
 pub use create::{CreateArgs, CreateFlags};
 pub use error::SmcError;
 pub use event::{EventKind, FaultReason};
-pub use function::{FunctionId, LOAD_ALIGNMENT, LOAD_MAX};
+pub use function::{FunctionId, LINKS_MAX, LOAD_ALIGNMENT, LOAD_MAX};
 pub use query::{BoardPage, Counter, CpuPower, InfoPage};
 pub use status::Status;
 pub use version::Version;

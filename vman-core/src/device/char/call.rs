@@ -7,7 +7,7 @@ use nix::libc;
 
 use super::refusal;
 use crate::abi::ioctl::{Argument, Command, Console, Deploy, Host, List, Segment};
-use crate::abi::ioctl::{Control, CpuInfo, Create, Info, Stats, Version};
+use crate::abi::ioctl::{Control, CpuInfo, Create, Info, Link, Stats, Version};
 use crate::device::{DeviceError, LoadImage};
 use crate::error::ErrorKind;
 
@@ -22,6 +22,7 @@ impl Plain for Host {}
 impl Plain for CpuInfo {}
 impl Plain for Create {}
 impl Plain for Info {}
+impl Plain for Link {}
 impl Plain for Control {}
 impl Plain for Stats {}
 

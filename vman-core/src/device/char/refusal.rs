@@ -81,6 +81,11 @@ fn text(reason: Reason, [a, b]: [u64; 2]) -> Option<String> {
         }
         Reason::NoConsole => format!("Partition {a} has no console"),
         Reason::CpuIndex => format!("There is no CPU {a}, the board has {b}"),
+        Reason::LinkEnds => {
+            format!("A link joins two different partitions that are not critical, not {a} and {b}")
+        }
+        Reason::LinkState => format!("A link is made between READY partitions; {a} or {b} is not"),
+        Reason::Links => format!("There are {a} links, the board takes {b} at most"),
         Reason::NotRunning => format!("Partition {a} is READY; nobody reads its console"),
     })
 }

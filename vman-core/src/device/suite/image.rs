@@ -118,6 +118,7 @@ fn tree(host: &HostInfo, partition: &PartitionInfo, parameters: &str) -> Result<
         initrd: None,
         console_interrupt: None,
         entropy: None,
+        links: &[],
     };
     tree.build(&board)
 }

@@ -4,7 +4,7 @@
 use payload::exception::attempt;
 use payload::{cpu, gic, line};
 use qemu_virt::gic::{GICD_ISENABLER, distributor};
-use qemu_virt::memory_map::{GRANULE, MANAGEMENT_BASE, UART_BASE, UART_SIZE};
+use qemu_virt::memory_map::{GRANULE, MANAGEMENT_BASE, SECURE_POOL_BASE, UART_BASE, UART_SIZE};
 use qemu_virt::mmio::Mmio;
 
 use crate::Tally;
@@ -12,6 +12,8 @@ use crate::Tally;
 /// The counter is coarser than one instruction: so many calls are timed together, and the least of so many times counts.
 const CALLS: u64 = 16;
 const TIMES: usize = 32;
+/// Lives of a partition whose calls are timed.
+const LIVES: usize = 8;
 
 const VMANAGER: u64 = 0xc300_0000;
 const PART_CREATE: u64 = VMANAGER | 2;
@@ -20,6 +22,11 @@ const PART_STOP: u64 = VMANAGER | 4;
 const PART_SUSPEND: u64 = VMANAGER | 5;
 const PART_RESUME: u64 = VMANAGER | 6;
 const PART_DESTROY: u64 = VMANAGER | 7;
+const PART_LOAD: u64 = VMANAGER | 0x10;
+const LINK_CREATE: u64 = VMANAGER | 0x11;
+const LINK_INFO: u64 = VMANAGER | 0x12;
+/// Flag of `PART_CREATE`.
+const SECURE: u64 = 1;
 
 fn least(name: &str, mut call: impl FnMut()) {
     let mut best = u64::MAX;
@@ -82,25 +89,93 @@ fn queries(partition: u64) {
     once("part_resume", || call(PART_RESUME, [partition, 0, 0]));
 }
 
-/// A stop of a partition of one CPU and one granule, whose kernel is nothing, so that it faulted at once. What is done to
-/// make, start and destroy it wakes or fills more than this CPU, and the counter is everybody's: those are not timed.
-fn stop(cpus: u64, memory: u64) {
-    let args = [0, memory, GRANULE, cpus, 0, 0, 0];
-    let [status, id, ..] = cpu::smc(PART_CREATE, args);
-    assert!(status == 0, "create is refused: {}", status.cast_signed());
-    let [status, ..] = call(PART_START, [id, memory, memory]);
-    assert!(status == 0, "start is refused: {}", status.cast_signed());
+/// The least time of a call in several lives of a partition.
+struct Least(&'static str, u64);
+
+impl Least {
+    const fn of(name: &'static str) -> Self {
+        Self(name, u64::MAX)
+    }
+
+    /// Times a call that must answer one of `good`.
+    fn time(&mut self, good: &[u64], function: u64, args: [u64; 7]) -> [u64; 4] {
+        let begin = cpu::now();
+        let answer = cpu::smc(function, args);
+        self.1 = self.1.min(cpu::now() - begin);
+        assert!(good.contains(&answer[0]), "{} is refused: {}", self.0, answer[0].cast_signed());
+        answer
+    }
+
+    fn tell(&self) {
+        line(format_args!("H-COST {} {} ps", self.0, cpu::nanoseconds(self.1 * 1000)));
+    }
+}
+
+/// Lets the others come to rest: the counter is everybody's, and a call that wakes another CPU is followed by what that
+/// one does.
+fn rest() {
     let end = cpu::now() + cpu::milliseconds(20);
     while cpu::now() < end {}
-    once("part_stop", || call(PART_STOP, [id, 0, 0]));
-    while call(PART_STOP, [id, 0, 0])[0] == 1 {}
-    while call(PART_DESTROY, [id, 0, 0])[0] == 1 {}
+}
+
+/// The life of a partition of one CPU and one granule, whose kernel is nothing, so that it faults at once; again and
+/// again.
+fn lives(cpus: u64, memory: u64) {
+    let [mut create, mut start, mut stop, mut destroy] =
+        ["part_create", "part_start", "part_stop", "part_destroy_of_one_granule"].map(Least::of);
+    for _ in 0..LIVES {
+        let [_, id, ..] = create.time(&[0], PART_CREATE, [0, memory, GRANULE, cpus, 0, 0, 0]);
+        rest();
+        start.time(&[0], PART_START, [id, memory, memory, 0, 0, 0, 0]);
+        rest();
+        stop.time(&[0, 1], PART_STOP, [id, 0, 0, 0, 0, 0, 0]);
+        rest();
+        destroy.time(&[0], PART_DESTROY, [id, 0, 0, 0, 0, 0, 0]);
+        rest();
+    }
+    [create, start, stop, destroy].iter().for_each(Least::tell);
+}
+
+/// Pieces of a critical partition's image, which the firmware copies, and its making.
+fn load(cpus: u64) {
+    let [mut create, mut small, mut large, mut destroy] = [
+        "part_create_critical",
+        "part_load_of_4_kib",
+        "part_load_of_64_kib",
+        "part_destroy_critical_of_one_granule",
+    ]
+    .map(Least::of);
+    for _ in 0..LIVES {
+        let [_, id, ..] = create.time(&[0], PART_CREATE, [SECURE, SECURE_POOL_BASE, GRANULE, cpus, 0, 0, 0]);
+        small.time(&[0], PART_LOAD, [id, 0, MANAGEMENT_BASE, 4 << 10, 0, 0, 0]);
+        large.time(&[0], PART_LOAD, [id, 0, MANAGEMENT_BASE, 64 << 10, 0, 0, 0]);
+        destroy.time(&[0], PART_DESTROY, [id, 0, 0, 0, 0, 0, 0]);
+        rest();
+    }
+    [create, small, large, destroy].iter().for_each(Least::tell);
+}
+
+/// A link between a new partition and a neighbour, which is stopped for that.
+fn link(cpus: u64, memory: u64, neighbour: u64) {
+    let [mut create, mut info] = ["link_create", "link_info"].map(Least::of);
+    while call(PART_STOP, [neighbour, 0, 0])[0] == 1 {}
+    rest();
+    for _ in 0..LIVES {
+        let [_, id, ..] = cpu::smc(PART_CREATE, [0, memory, GRANULE, cpus, 0, 0, 0]);
+        create.time(&[0], LINK_CREATE, [id, neighbour, memory + GRANULE, 0, 0, 0, 0]);
+        info.time(&[0], LINK_INFO, [0; 7]);
+        while call(PART_DESTROY, [id, 0, 0])[0] == 1 {}
+        rest();
+    }
+    [create, info].iter().for_each(Least::tell);
 }
 
 /// All of them.
 pub(crate) fn attack(partition: u64, cpus: u64, memory: u64) -> Tally {
     traps();
     queries(partition);
-    stop(cpus, memory);
+    lives(cpus, memory);
+    load(cpus);
+    link(cpus, memory, partition);
     Tally { tried: 1, through: 0 }
 }

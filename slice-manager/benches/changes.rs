@@ -71,7 +71,7 @@ async fn prepare(engine: &EngineHandle) {
             engine,
             Kind::ComputeChunk,
             json!({"id": number.to_string(), "name": "n", "user_id": "u",
-            "compute_id": "c", "requirements": {"cpus": {"required": 1}}}),
+            "compute_id": "c", "requirements": {"cpus": {"required": 1}, "ram": {"required": 0}}}),
         )
         .await;
     }

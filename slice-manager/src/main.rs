@@ -22,6 +22,8 @@ struct Cli {
 enum Job {
     /// Serve the API until SIGTERM
     Serve(ServeArgs),
+    /// Print the OpenAPI document
+    Openapi,
     /// Print the manual page
     Man,
     /// Print a shell's completions
@@ -50,6 +52,10 @@ struct ServeArgs {
 fn main() -> ExitCode {
     let result = match Cli::parse().job {
         Job::Serve(args) => serve(args),
+        Job::Openapi => {
+            println!("{:#}", slice_manager::server::http::document());
+            Ok(())
+        }
         Job::Man => {
             clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()).map_err(|e| e.to_string())
         }

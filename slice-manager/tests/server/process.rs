@@ -53,6 +53,14 @@ impl Server {
         self.dir.as_ref().expect("the folder is here until the server goes").path().join("state")
     }
 
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&self) {
         let mut child = self.child.lock().unwrap();

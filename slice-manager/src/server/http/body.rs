@@ -15,6 +15,8 @@ use crate::server::Failure;
 use crate::server::access::Caller;
 use crate::server::engine::{Answer, Ask, Job, RequestKey};
 
+/// Longest name, in characters.
+const NAME: usize = 255;
 /// Longest `Idempotency-Key`.
 const KEY: usize = 128;
 
@@ -70,8 +72,8 @@ impl Asked {
         if !resource.id().as_str().is_empty() && *resource.id() != id {
             return Err(Failure::malformed("In id: the server gives ids"));
         }
-        if resource.name().is_empty() || resource.name().len() > 255 {
-            return Err(Failure::malformed("In name: it has 1 to 255 bytes"));
+        if !(1..=NAME).contains(&resource.name().chars().count()) {
+            return Err(Failure::malformed(format!("In name: it has 1 to {NAME} characters")));
         }
         resource.set_id(id);
         Ok(resource)

@@ -4,6 +4,7 @@ mod body;
 mod chunks;
 mod events;
 mod list;
+mod openapi;
 mod probes;
 mod radio;
 mod reply;
@@ -12,6 +13,7 @@ mod resources;
 #[cfg(test)]
 mod tests;
 
+pub use openapi::document;
 pub use probes::Meters;
 
 use std::sync::Arc;
@@ -67,6 +69,7 @@ impl App {
             .merge(radio::routes());
         Router::new()
             .nest("/api/v1.0", api)
+            .route("/openapi.json", get(openapi::serve))
             .route("/healthz", get(probes::health))
             .route("/readyz", get(probes::ready))
             .route("/metrics", get(probes::metrics))
@@ -81,7 +84,7 @@ impl App {
 
 /// Finds out who asks.
 async fn authorise(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let open = matches!(request.uri().path(), "/healthz" | "/readyz");
+    let open = matches!(request.uri().path(), "/healthz" | "/readyz" | "/openapi.json");
     match caller(&app, &request) {
         Some(caller) => request.extensions_mut().insert(caller),
         None if open => None,

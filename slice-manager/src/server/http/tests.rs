@@ -49,7 +49,7 @@ impl Site {
 
     async fn send(&self, token: &str, line: &str, headers: &[(&str, &str)], body: &str) -> Got {
         let (method, path) = line.split_once(' ').unwrap();
-        let path = if path.starts_with("/api") || path.starts_with("/metrics") {
+        let path = if path.starts_with("/api") || ["/metrics", "/openapi.json"].contains(&path) {
             path.to_owned()
         } else {
             format!("/api/v1.0{path}")
@@ -353,4 +353,36 @@ async fn figures_are_served_for_prometheus() {
     assert!(text.contains("slice_manager_compute_cores{compute="), "{text}");
     assert!(text.contains("slice_manager_requests_total{"), "{text}");
     assert_eq!(StatusCode::OK.as_u16(), site.get("/metrics").await.status);
+}
+
+#[tokio::test]
+async fn every_route_of_the_document_is_there_and_its_schemas_know_what_is_answered() {
+    let site = Site::new();
+    let document = site.send("", "GET /openapi.json", &[], "").await.body;
+    assert_eq!(document, super::document(), "served without a token");
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            let path = path.replace(['{', '}'], "");
+            if path.ends_with("/events") {
+                continue;
+            }
+            let got = site.send(OPERATOR, &format!("{} {path}", method.to_uppercase()), &[], "").await;
+            let rule = got.body["title"].as_str().unwrap_or_default();
+            assert!(
+                !["unknown-path", "wrong-method", "not-implemented"].contains(&rule),
+                "{method} {path}: {got:?}"
+            );
+        }
+    }
+    let user = site.user("ann").await;
+    let compute = site.compute(&user).await;
+    let chunk = site.chunk(&user, &compute, 1).await;
+    site.made("/slic3", json!({"name": "s", "user_id": user, "chunk_ids": [chunk]})).await;
+    for kind in ["user", "compute", "compute_chunk", "slic3"] {
+        let properties = document["components"]["schemas"][kind]["properties"].as_object().unwrap();
+        let body = site.get(&format!("/{kind}")).await.body[0].clone();
+        for member in body.as_object().unwrap().keys() {
+            assert!(properties.contains_key(member), "{member} of {kind}");
+        }
+    }
 }

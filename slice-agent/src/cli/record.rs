@@ -44,7 +44,8 @@ pub(super) struct RecordArgs {
 /// The configuration is refused or the file cannot be written.
 pub(super) fn run(args: &RecordArgs) -> Result<(), Failure> {
     let config = args.settings.draft()?.finish()?;
-    if !(0.0..=1.0).contains(&args.random) || !(args.margin > 0.0 && args.margin.is_finite()) {
+    let is_margin = args.margin > 0.0 && args.margin.is_finite();
+    if !is_margin || !(0.0..=1.0).contains(&args.random) {
         return Err("--random must lie between 0 and 1, --margin above 0".into());
     }
     let env = config.env.build()?;

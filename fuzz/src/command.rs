@@ -3,7 +3,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 use vman_core::ErrorKind;
 use vman_core::command::{
-    Command, ConsoleAttach, ConsoleRead, ConsoleWrite, CreatePartition, Deploy, ImageDelete, ImagePut,
+    Command, ConsoleAttach, ConsoleRead, ConsoleWrite, CreateLink, CreatePartition, Deploy, ImageDelete, ImagePut,
     Incoming, Shutdown, ShutdownMode, Target,
 };
 use vman_core::id::PartitionId;
@@ -50,7 +50,7 @@ fn survives(command: Command) {
 
 fn command(u: &mut Unstructured<'_>) -> arbitrary::Result<Command> {
     let id = PartitionId(u.arbitrary()?);
-    Ok(match u.int_in_range(0..=15)? {
+    Ok(match u.int_in_range(0..=17)? {
         0 => Command::CreatePartition(CreatePartition {
             cores: u.arbitrary()?,
             secure: u.arbitrary()?,
@@ -89,6 +89,8 @@ fn command(u: &mut Unstructured<'_>) -> arbitrary::Result<Command> {
         12 => Command::ConsoleWrite(ConsoleWrite { id, data: u.arbitrary()? }),
         13 => Command::ConsoleAttach(ConsoleAttach { id, position: u.arbitrary()? }),
         14 => Command::QueryHost,
+        15 => Command::CreateLink(CreateLink { first: id, second: PartitionId(u.arbitrary()?) }),
+        16 => Command::QueryLinks,
         _ => Command::SubscribeEvents,
     })
 }

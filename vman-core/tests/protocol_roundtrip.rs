@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 use vman_core::ErrorKind;
 use vman_core::command::{
-    Command, ConsoleAttach, ConsoleRead, ConsoleWrite, CreatePartition, Deploy, ErrorReply, EventData,
-    EventRecord, Fault, Hello, ImageDelete, ImagePut, Incoming, PartitionRecord, Role, Shutdown,
+    Command, ConsoleAttach, ConsoleRead, ConsoleWrite, CreateLink, CreatePartition, Deploy, ErrorReply,
+    EventData, EventRecord, Fault, Hello, ImageDelete, ImagePut, Incoming, PartitionRecord, Role, Shutdown,
     ShutdownMode, Target,
 };
 use vman_core::device::Cause;
@@ -80,6 +80,7 @@ fn bare() -> impl Strategy<Value = Command> {
         Command::QueryVersion,
         Command::QueryHost,
         Command::QueryPartitions,
+        Command::QueryLinks,
         Command::ImageList,
         Command::SubscribeEvents,
         Command::Hello(Hello { role: Role::Operator }),
@@ -93,6 +94,7 @@ fn data() -> impl Strategy<Value = Command> {
         (text(), any::<u64>(), any::<u64>(), bytes()).prop_map(|(digest, size, offset, data)| {
             Command::ImagePut(ImagePut { digest, size, offset, data })
         }),
+        (id(), id()).prop_map(|(first, second)| Command::CreateLink(CreateLink { first, second })),
         text().prop_map(|digest| Command::ImageDelete(ImageDelete { digest })),
         (id(), bytes()).prop_map(|(id, data)| Command::ConsoleWrite(ConsoleWrite { id, data })),
         (id(), option::of(any::<u64>()), option::of(any::<u32>()))

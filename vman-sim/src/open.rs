@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use vman_core::abi::smc::Counter;
 use vman_core::device::{
-    ConsoleAction, ConsoleSpan, CreateRequest, DeviceError, DeviceEvent, EventSource, HostInfo, LoadImage,
-    ManagerDevice, PartitionDevice, PartitionInfo,
+    ConsoleAction, ConsoleSpan, CreateRequest, DeviceError, DeviceEvent, EventSource, HostInfo, LinkInfo,
+    LoadImage, ManagerDevice, PartitionDevice, PartitionInfo,
 };
 use vman_core::error::ErrorKind;
 use vman_core::id::PartitionId;
@@ -99,6 +99,14 @@ impl ManagerDevice for SimBoard {
             Self::InProcess(board) => board.open(id).map(SimBoardPartition::InProcess),
             Self::Shared(board) => board.open(id).map(SimBoardPartition::Shared),
         }
+    }
+
+    fn link(&self, ends: [PartitionId; 2]) -> Result<LinkInfo, DeviceError> {
+        either!(SimBoard, self, board => board.link(ends))
+    }
+
+    fn links(&self) -> Result<Vec<LinkInfo>, DeviceError> {
+        either!(SimBoard, self, board => board.links())
     }
 
     fn events(&self) -> Result<SimBoardEvents, DeviceError> {

@@ -85,6 +85,10 @@ pub enum Action {
     Top(Top),
     /// Show one partition's counters.
     Stats(Target),
+    /// Make memory that two READY partitions share; their device trees tell of it when they are deployed next.
+    CreateLink(CreateLink),
+    /// List the links between partitions.
+    Links,
     /// Upload, list and delete images.
     Image {
         /// What to do.
@@ -158,6 +162,15 @@ pub struct Deploy {
 pub struct Target {
     /// Id, name or UUID of the partition.
     pub partition: PartitionRef,
+}
+
+/// `create-link`.
+#[derive(Debug, Args)]
+pub struct CreateLink {
+    /// Id, name or UUID of a partition.
+    pub first: PartitionRef,
+    /// Id, name or UUID of another one.
+    pub second: PartitionRef,
 }
 
 /// `shutdown` (source document, 3.2.1.5).

@@ -80,6 +80,7 @@ pub const fn may(role: Role, command: &Command) -> bool {
         | Command::QueryPartitions
         | Command::QueryPartition(_)
         | Command::QueryStats(_)
+        | Command::QueryLinks
         | Command::SubscribeEvents
         | Command::Hello(_) => true,
         Command::CreatePartition(_)
@@ -89,6 +90,7 @@ pub const fn may(role: Role, command: &Command) -> bool {
         | Command::Shutdown(_)
         | Command::Suspend(_)
         | Command::Restore(_)
+        | Command::CreateLink(_)
         | Command::ImagePut(_)
         | Command::ImageList
         | Command::ImageDelete(_)

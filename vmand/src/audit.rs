@@ -26,10 +26,11 @@ impl Entry {
             Command::ConsoleRead(args) => (Some(args.id), false),
             Command::ConsoleWrite(args) => (Some(args.id), false),
             Command::ConsoleAttach(args) => (Some(args.id), false),
-            Command::CreatePartition(_) | Command::ImageDelete(_) => (None, true),
+            Command::CreatePartition(_) | Command::CreateLink(_) | Command::ImageDelete(_) => (None, true),
             Command::QueryVersion
             | Command::QueryHost
             | Command::QueryPartitions
+            | Command::QueryLinks
             | Command::ImagePut(_)
             | Command::ImageList
             | Command::SubscribeEvents

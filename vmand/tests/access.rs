@@ -73,7 +73,7 @@ fn operators_do_everything(place: &Place, daemon: &Daemon) {
 
 fn observers_only_query(daemon: &Daemon) {
     let mut observer = peer_as(daemon, &[]);
-    for query in ["query-host", "query-version", "query-partitions"] {
+    for query in ["query-host", "query-version", "query-partitions", "query-links"] {
         observer.ok(query, json!({}));
     }
     observer.ok("query-partition", json!({ "id": 1 }));
@@ -86,6 +86,7 @@ fn observers_only_query(daemon: &Daemon) {
         ("shutdown", json!({ "id": 1 })),
         ("suspend", json!({ "id": 1 })),
         ("restore", json!({ "id": 1 })),
+        ("create-link", json!({ "first": 1, "second": 1 })),
         ("image-put", json!({ "digest": "0".repeat(64), "size": 1, "offset": 0, "data": "AA==" })),
         ("image-list", json!({})),
         ("image-delete", json!({ "digest": "0".repeat(64) })),

@@ -76,7 +76,7 @@ fn each_argument_of_each_command_refuses_nonsense_by_name() {
     let place = Place::new();
     let daemon = place.start();
     let mut peer = daemon.peer();
-    let commands: [(&str, &[&str]); 12] = [
+    let commands: [(&str, &[&str]); 13] = [
         ("create-partition", &["cores", "memsize", "memsize_mib", "shared_with"]),
         ("deploy", &["partition_id", "id"]),
         ("destroy-partition", &["id", "partition_id"]),
@@ -86,6 +86,7 @@ fn each_argument_of_each_command_refuses_nonsense_by_name() {
         ("restore", &["id"]),
         ("query-partition", &["id"]),
         ("query-stats", &["id"]),
+        ("create-link", &["first", "second"]),
         ("image-put", &["size", "offset"]),
         ("console-read", &["id", "position", "max"]),
         ("console-attach", &["id", "position"]),

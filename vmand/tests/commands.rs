@@ -124,3 +124,34 @@ fn subscriber_sees_every_change_in_order() {
     assert_eq!(class, "Protocol");
     assert!(text.contains("carries events"), "{text}");
 }
+
+#[test]
+fn link_is_made_between_ready_partitions_told_to_both_kernels_and_gone_with_either() {
+    let place = Place::new();
+    let daemon = place.start();
+    let mut peer = daemon.peer();
+    let free = |peer: &mut common::Peer| peer.ok("query-host", json!({}))["memory"]["free_mib"].clone();
+    let before = free(&mut peer);
+    for _ in 0..2 {
+        peer.ok("create-partition", json!({ "cores": 1, "memsize_mib": 512 }));
+    }
+    let link = peer.ok("create-link", json!({ "first": 1, "second": 2 }));
+    assert_eq!((&link["first"], &link["second"]), (&json!(1), &json!(2)));
+    assert!(link["base"].as_u64().unwrap() > 0 && link["size"].as_u64().unwrap() >= 2 << 20, "{link}");
+    assert_eq!(peer.ok("query-links", json!({})), json!({ "links": [link] }));
+    for (args, expected) in [
+        (json!({ "first": 1, "second": 1 }), "InvalidArgument"),
+        (json!({ "first": 0, "second": 1 }), "InvalidArgument"),
+        (json!({ "first": 1, "second": 9 }), "NotFound"),
+    ] {
+        assert_eq!(peer.refused("create-link", args.clone()).0, expected, "{args}");
+    }
+    peer.ok("deploy", json!({ "kernel": place.path("boot/kernel"), "partition_id": 2 }));
+    let (class, text) = peer.refused("create-link", json!({ "first": 1, "second": 2 }));
+    assert_eq!(class, "InvalidState", "{text}");
+    peer.ok("destroy-partition", json!({ "id": 1 }));
+    assert_eq!(peer.ok("query-links", json!({})), json!({ "links": [] }));
+    peer.ok("shutdown", json!({ "id": 2 }));
+    peer.ok("destroy-partition", json!({ "id": 2 }));
+    assert_eq!(free(&mut peer), before);
+}

@@ -133,9 +133,7 @@ fn costs(board: &CharDevice) -> Kept {
     }
     turn("1")?;
     attacker.end()?;
-    // The payload has stopped it.
-    victim.0.wait_until_ready()?;
-    victim.0.control(Operation::Destroy)
+    victim.end()
 }
 
 /// A paced stream from one partition to another, without and with a neighbour that attacks; between two virtual machines

@@ -46,6 +46,16 @@ impl CreatePartition {
     }
 }
 
+/// `create-link`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateLink {
+    /// A READY partition.
+    pub first: PartitionId,
+    /// Another one.
+    pub second: PartitionId,
+}
+
 /// `deploy` (3.2.1.2). Files are paths or `image:sha256:HEX`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::base64_bytes;
 use super::host::HostRecord;
+use super::link::{LinkRecord, Links};
 use super::partition::{Created, PartitionRecord, Partitions, Stats};
 use crate::error::{Error, ErrorKind};
 
@@ -25,6 +26,10 @@ pub enum Reply {
     Partition(Box<PartitionRecord>),
     /// `query-stats`.
     Stats(Stats),
+    /// `create-link`.
+    Link(LinkRecord),
+    /// `query-links`.
+    Links(Links),
     /// `image-put`, when the image is complete or another piece is awaited.
     Image(Image),
     /// `image-list`.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use super::args::{
-    ConsoleAttach, ConsoleRead, ConsoleWrite, CreatePartition, Deploy, Hello, ImageDelete, ImagePut,
-    Shutdown, Target,
+    ConsoleAttach, ConsoleRead, ConsoleWrite, CreateLink, CreatePartition, Deploy, Hello, ImageDelete,
+    ImagePut, Shutdown, Target,
 };
 use super::codec::{CodecError, brief, encode};
 
@@ -80,6 +80,10 @@ commands! {
     QueryPartition(Target) = "query-partition",
     /// One partition's counters.
     QueryStats(Target) = "query-stats",
+    /// Makes memory that two READY partitions share.
+    CreateLink(CreateLink) = "create-link",
+    /// Every link.
+    QueryLinks = "query-links",
     /// A piece of an image.
     ImagePut(ImagePut) = "image-put",
     /// Every image in the store.

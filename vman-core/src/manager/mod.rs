@@ -21,8 +21,8 @@ pub use error::ManagerError;
 pub use files::{FileError, FileSource, PlainFiles, check_path, open_options, read_regular, shortened};
 
 use crate::command::{
-    Command, ConsoleChunk, ConsoleRead, ConsoleWrite, Created, HostRecord, PartitionRecord, Partitions,
-    Paths, Reply, Shutdown, ShutdownMode, Stats, VersionRecord,
+    Command, ConsoleChunk, ConsoleRead, ConsoleWrite, CreateLink, Created, HostRecord, LinkRecord, Links,
+    PartitionRecord, Partitions, Paths, Reply, Shutdown, ShutdownMode, Stats, VersionRecord,
 };
 use crate::device::{ConsoleAction, ManagerDevice, PartitionDevice, PartitionInfo};
 use crate::error::Error;
@@ -97,6 +97,8 @@ impl<D: ManagerDevice> PartitionManager<D> {
             Command::QueryPartitions => self.partitions().map(Reply::Partitions),
             Command::QueryPartition(target) => Ok(Reply::Partition(Box::new(self.partition(target.id)?))),
             Command::QueryStats(target) => self.stats(target.id).map(Reply::Stats),
+            Command::CreateLink(args) => self.link(*args).map(Reply::Link),
+            Command::QueryLinks => self.query_links().map(Reply::Links),
             Command::ConsoleRead(args) => self.console_read(args).map(Reply::Console),
             Command::ConsoleWrite(args) => self.console_write(args).map(done),
             Command::ImagePut(_)
@@ -176,6 +178,18 @@ impl<D: ManagerDevice> PartitionManager<D> {
         Ok(Stats { id, counters: named.collect() })
     }
 
+    fn link(&self, args: CreateLink) -> Result<LinkRecord, Error> {
+        let ends = [args.first, args.second];
+        if ends.iter().any(|end| end.is_management()) {
+            return Err(ManagerError::Management.into());
+        }
+        Ok(LinkRecord::from(&self.device.link(ends)?))
+    }
+
+    fn query_links(&self) -> Result<Links, Error> {
+        Ok(Links { links: self.device.links()?.iter().map(LinkRecord::from).collect() })
+    }
+
     fn shutdown(&self, args: &Shutdown) -> Result<(), Error> {
         if args.mode == ShutdownMode::Graceful {
             return Err(ManagerError::Graceful.into());
@@ -231,6 +245,7 @@ pub const fn is_slow(command: &Command) -> bool {
         | Command::Shutdown(_)
         | Command::Suspend(_)
         | Command::Restore(_)
+        | Command::CreateLink(_)
         | Command::ImagePut(_)
         | Command::ImageList
         | Command::ImageDelete(_) => true,
@@ -239,6 +254,7 @@ pub const fn is_slow(command: &Command) -> bool {
         | Command::QueryPartitions
         | Command::QueryPartition(_)
         | Command::QueryStats(_)
+        | Command::QueryLinks
         | Command::ConsoleRead(_)
         | Command::ConsoleWrite(_)
         | Command::ConsoleAttach(_)

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{Inventory, MemoryFigures, PlanError, ResourceGrant, ResourceRequest, World, memory, plan};
-use crate::id::{ByteSize, CpuId, CpuSet, PhysRange};
+use crate::id::{ByteSize, CpuId, CpuSet, PhysAddr, PhysRange};
 
 /// The books of a board: plans requests, takes what they get out of the inventory, and puts it back.
 ///
@@ -73,6 +73,28 @@ impl Book {
         let position = self.used.partition_point(|used| used.base() < grant.memory.base());
         self.used.insert(position, grant.memory);
         Ok(grant)
+    }
+
+    /// Takes the highest free granule of non-secure memory, away from where partitions are put; `None` if there is none.
+    pub fn take_granule(&mut self) -> Option<PhysRange> {
+        let free = |place: &PhysRange| !self.used.iter().any(|used| used.overlaps(*place));
+        let granule = self.granule;
+        let places = self.pool.iter().rev().flat_map(|pool| {
+            (1..=pool.size().0 / granule.0).filter_map(move |number| {
+                PhysRange::new(PhysAddr(pool.end().0.checked_sub(number * granule.0)?), granule)
+            })
+        });
+        let place = places.into_iter().find(free)?;
+        let position = self.used.partition_point(|used| used.base() < place.base());
+        self.used.insert(position, place);
+        Some(place)
+    }
+
+    /// Puts back what [`Book::take_granule`] gave; memory that is not taken stays as it is.
+    pub fn give_granule_back(&mut self, place: PhysRange) {
+        if let Ok(position) = self.used.binary_search(&place) {
+            self.used.remove(position);
+        }
     }
 
     /// Puts back what [`Book::take`] gave.

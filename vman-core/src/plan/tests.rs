@@ -89,3 +89,16 @@ fn critical_partition_shares_the_lowest_cpus_of_the_other() {
     let world = World::NonSecure;
     assert_eq!(plan(&board, &ResourceRequest { world, ..request }), Err(PlanError::SharedNotSecure));
 }
+
+#[test]
+fn granules_are_taken_from_the_top_and_given_back() {
+    let pool = [range(0, 6)];
+    let mut book = Book::new(&board(&pool, &[range(2, 2)])).unwrap();
+    let first = book.take_granule();
+    assert_eq!((first, book.take_granule()), (Some(range(4, 2)), Some(range(0, 2))));
+    assert_eq!(book.take_granule(), None);
+    assert_eq!(book.memory(World::NonSecure).free, ByteSize::ZERO);
+    book.give_granule_back(range(4, 2));
+    book.give_granule_back(range(6, 2));
+    assert_eq!(book.take_granule(), first);
+}

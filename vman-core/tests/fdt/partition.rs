@@ -4,8 +4,8 @@ use dtoolkit::fdt::Fdt;
 use dtoolkit::{Node, Property};
 use proptest::prelude::*;
 use vman_core::error::ErrorKind;
-use vman_core::fdt::{BoardTree, BoardTreeBuilder, COMMAND_LINE_MAX, Entropy, FdtError, PartitionTree};
-use vman_core::id::{CpuId, Mpidr, PhysAddr, PhysRange};
+use vman_core::fdt::{BoardTree, BoardTreeBuilder, COMMAND_LINE_MAX, Entropy, FdtError, Link, PartitionTree};
+use vman_core::id::{CpuId, Mpidr, PartitionId, PhysAddr, PhysRange};
 
 use crate::{boards, cpus, plain, qemu_virt, range, vectors};
 
@@ -143,4 +143,19 @@ proptest! {
         prop_assert_eq!(read.console, board.console);
         prop_assert!(plain(&own, range(base, size)).adopt(&blob).is_ok());
     }
+}
+
+#[test]
+fn links_stand_in_the_tree_outside_the_memory_and_a_tree_that_serves_again_forgets_old_ones() {
+    let board = BoardTree::parse(&qemu_virt()).unwrap();
+    let cpus = cpus(&board, &[1]);
+    let links = [Link { memory: range(2040, 2), peer: PartitionId(7) }];
+    let blob = PartitionTree { links: &links, ..plain(&cpus, range(1280, 64)) }.build(&board).unwrap();
+    assert_eq!(property(&blob, "/link@7f800000", "compatible"), Some(b"aivirt,link\0".to_vec()));
+    assert_eq!(numbers(&blob, "/link@7f800000", "reg"), [0, 0x7f80_0000, 0, 2 << 20]);
+    assert_eq!(numbers(&blob, "/link@7f800000", "aivirt,peer"), [7]);
+    let others = [Link { memory: range(2038, 2), peer: PartitionId(8) }];
+    let blob = PartitionTree { links: &others, ..plain(&cpus, range(1280, 64)) }.adopt(&blob).unwrap();
+    assert_eq!(property(&blob, "/link@7f800000", "compatible"), None);
+    assert_eq!(numbers(&blob, "/link@7f600000", "aivirt,peer"), [8]);
 }

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use vman_core::ErrorKind;
 use vman_core::command::{
     Command, ConsoleChunk, ConsoleInput, CpuRecord, CreatePartition, Created, ErrorReply, EventData,
-    EventRecord, HostRecord, Image, ImagePut, Images, Incoming, MemoryRecord, PartitionRecord, Partitions,
-    Paths, Reply, ShutdownMode, Stats, VersionRecord, encode_error, encode_return,
+    EventRecord, HostRecord, Image, ImagePut, Images, Incoming, Links, MemoryRecord, PartitionRecord,
+    Partitions, Paths, Reply, ShutdownMode, Stats, VersionRecord, encode_error, encode_return,
 };
 use vman_core::device::Cause;
 use vman_core::id::{CpuId, PartitionId};
@@ -121,6 +121,8 @@ impl Fake {
                 let counters = BTreeMap::from([("smcs".to_owned(), 5), ("starts".to_owned(), 2)]);
                 Ok(Reply::Stats(Stats { id: target.id, counters }))
             }
+            Command::CreateLink(_) => Err(refused(ErrorKind::Unsupported, "Not in this daemon")),
+            Command::QueryLinks => Ok(Reply::Links(Links::default())),
             Command::ConsoleRead(args) => {
                 self.partition(args.id)?;
                 let start = args.position.unwrap_or(0).min(CONSOLE.len() as u64);

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use vman_core::abi::smc::{FunctionId, Version};
 use vman_core::device::{
-    CpuInfo, CreateRequest, DeviceError, HostInfo, ManagerDevice, MemoryInfo, NAME_MAX, PartitionInfo,
+    CpuInfo, CreateRequest, DeviceError, HostInfo, LinkInfo, ManagerDevice, MemoryInfo, NAME_MAX,
+    PartitionInfo,
 };
 use vman_core::error::ErrorKind;
 use vman_core::id::{CpuId, Mpidr, PartitionId};
@@ -203,6 +204,14 @@ impl ManagerDevice for SimDevice {
     fn open(&self, id: PartitionId) -> Result<SimPartition, DeviceError> {
         self.shared().with(|state| state.record(id).map(|_| ()))?;
         Ok(SimPartition { handle: Arc::clone(&self.handle), id })
+    }
+
+    fn link(&self, ends: [PartitionId; 2]) -> Result<LinkInfo, DeviceError> {
+        self.shared().with(|state| state.link(ends))
+    }
+
+    fn links(&self) -> Result<Vec<LinkInfo>, DeviceError> {
+        self.shared().with(|state| Ok(state.links.clone()))
     }
 
     fn events(&self) -> Result<SimEvents, DeviceError> {

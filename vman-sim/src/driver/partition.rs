@@ -259,6 +259,7 @@ fn scrub_batch(state: &mut State, id: PartitionId) -> Result<bool, DeviceError> 
             Completion::Done(_) => {
                 let record = state.records.remove(&id).ok_or_else(|| DeviceError::not_found(id))?;
                 state.machine.resets.remove(&id);
+                state.forget_links(id);
                 state
                     .book
                     .give_back(&record.grant)

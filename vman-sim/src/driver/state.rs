@@ -5,10 +5,10 @@ use std::sync::{Arc, Weak};
 
 use uuid::Uuid;
 use vman_core::abi::smc::{
-    Completion, Counter, CreateArgs, CreateFlags, EventKind, FaultReason, FunctionId, InfoPage, PENDING,
-    SmcCall, SmcError, SmcReturn, Status,
+    Completion, Counter, CreateArgs, CreateFlags, EventKind, FaultReason, FunctionId, InfoPage, LINKS_MAX,
+    PENDING, SmcCall, SmcError, SmcReturn, Status,
 };
-use vman_core::device::{Cause, Change, CreateRequest, DeviceError, DeviceEvent, PartitionInfo};
+use vman_core::device::{Cause, Change, CreateRequest, DeviceError, DeviceEvent, LinkInfo, PartitionInfo};
 use vman_core::error::ErrorKind;
 use vman_core::id::{ByteSize, CpuSet, PartitionId, PhysAddr, PhysRange};
 use vman_core::plan::{Book, ResourceGrant, World};
@@ -41,6 +41,7 @@ pub(super) struct State {
     pub(super) machine: Machine,
     pub(super) book: Book,
     pub(super) records: BTreeMap<PartitionId, Record>,
+    pub(super) links: Vec<LinkInfo>,
     queues: Vec<Weak<Queue>>,
     seq: u64,
     /// The device was unplugged.
@@ -57,6 +58,7 @@ impl State {
             machine,
             book,
             records: BTreeMap::new(),
+            links: Vec::new(),
             queues: Vec::new(),
             seq: 0,
             unplugged: false,
@@ -83,6 +85,59 @@ impl State {
         let answer = self.machine.smc(DRIVER_CPU.into(), SmcCall::new(function, args));
         self.machine.run();
         answer.map_or(Err(SmcError::Denied), SmcReturn::outcome)
+    }
+
+    /// Makes a link where there is room.
+    pub(super) fn link(&mut self, ends: [PartitionId; 2]) -> Result<LinkInfo, DeviceError> {
+        self.check_ends(ends)?;
+        let memory = self
+            .book
+            .take_granule()
+            .ok_or_else(|| DeviceError::new(ErrorKind::NoResources, "No memory is free for a link"))?;
+        let [first, second] = ends.map(|end| u64::from(end.0));
+        if let Err(error) = self.results(FunctionId::LinkCreate, &[first, second, memory.base().0]) {
+            self.book.give_granule_back(memory);
+            return Err(error);
+        }
+        let link = LinkInfo { ends, memory };
+        self.links.push(link);
+        Ok(link)
+    }
+
+    /// The rules of the kernel driver, in its words.
+    fn check_ends(&self, ends: [PartitionId; 2]) -> Result<(), DeviceError> {
+        let [first, second] = ends;
+        let refused = |kind, text: String| Err(DeviceError::new(kind, text));
+        for end in ends {
+            if self.record(end)?.world == World::Secure || first == second {
+                let text = "A link joins two different partitions that are not critical";
+                return refused(ErrorKind::InvalidArgument, format!("{text}, not {first} and {second}"));
+            }
+        }
+        if self.links.len() >= LINKS_MAX {
+            let text = format!("There are {} links, the board takes {LINKS_MAX} at most", self.links.len());
+            return refused(ErrorKind::NoResources, text);
+        }
+        let ready = |end: &PartitionId| {
+            self.records.get(end).is_some_and(|record| record.announced == PartitionState::Ready)
+        };
+        if !ends.iter().all(ready) {
+            let text = format!("A link is made between READY partitions; {first} or {second} is not");
+            return refused(ErrorKind::InvalidState, text);
+        }
+        Ok(())
+    }
+
+    /// The firmware has given the links of `id`, which is gone, back to the pool.
+    pub(super) fn forget_links(&mut self, id: PartitionId) {
+        let book = &mut self.book;
+        self.links.retain(|link| {
+            let stays = !link.ends.contains(&id);
+            if !stays {
+                book.give_granule_back(link.memory);
+            }
+            stays
+        });
     }
 
     /// A call that is complete when it returns.

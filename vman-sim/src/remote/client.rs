@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use vman_core::abi::smc::Counter;
 use vman_core::device::{
-    ConsoleAction, ConsoleSpan, CreateRequest, DeviceError, DeviceEvent, EventSource, HostInfo, LoadImage,
-    ManagerDevice, PartitionDevice, PartitionInfo,
+    ConsoleAction, ConsoleSpan, CreateRequest, DeviceError, DeviceEvent, EventSource, HostInfo, LinkInfo,
+    LoadImage, ManagerDevice, PartitionDevice, PartitionInfo,
 };
 use vman_core::error::ErrorKind;
 use vman_core::id::PartitionId;
@@ -75,6 +75,20 @@ impl ManagerDevice for SimClient {
         let partition = SimClientPartition { link: Arc::clone(&self.link), id };
         partition.info()?;
         Ok(partition)
+    }
+
+    fn link(&self, ends: [PartitionId; 2]) -> Result<LinkInfo, DeviceError> {
+        match self.link.ask(&Request::Link(ends), &[])? {
+            (Answer::Link(link), _) => Ok(link),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    fn links(&self) -> Result<Vec<LinkInfo>, DeviceError> {
+        match self.link.ask(&Request::Links, &[])? {
+            (Answer::Links(links), _) => Ok(links),
+            (other, _) => Err(unexpected(&other)),
+        }
     }
 
     fn events(&self) -> Result<SimClientEvents, DeviceError> {

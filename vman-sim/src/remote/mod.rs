@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use vman_core::abi::smc::Counter;
-use vman_core::device::{ConsoleSpan, CreateRequest, DeviceError, DeviceEvent, HostInfo, PartitionInfo};
+use vman_core::device::{
+    ConsoleSpan, CreateRequest, DeviceError, DeviceEvent, HostInfo, LinkInfo, PartitionInfo,
+};
 use vman_core::error::ErrorKind;
 use vman_core::id::PartitionId;
 use vman_core::state::Operation;
@@ -25,6 +27,8 @@ enum Request {
     Host,
     Create(CreateRequest),
     List,
+    Link([PartitionId; 2]),
+    Links,
     Info(PartitionId),
     Deploy {
         id: PartitionId,
@@ -59,6 +63,8 @@ enum Answer {
     Id(PartitionId),
     List(Vec<PartitionInfo>),
     Info(Box<PartitionInfo>),
+    Link(LinkInfo),
+    Links(Vec<LinkInfo>),
     Done,
     Console(ConsoleSpan),
     Stats(Vec<(Counter, u64)>),

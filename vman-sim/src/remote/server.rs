@@ -136,6 +136,8 @@ fn answer(device: &SimDevice, request: Request, payload: &[u8]) -> Result<(Answe
         Request::Host => plain(Answer::Host(Box::new(device.host()?))),
         Request::Create(request) => plain(Answer::Id(device.create(&request)?)),
         Request::List => plain(Answer::List(device.list()?)),
+        Request::Link(ends) => plain(Answer::Link(device.link(ends)?)),
+        Request::Links => plain(Answer::Links(device.links()?)),
         Request::Info(id) => plain(Answer::Info(Box::new(open(id)?.info()?))),
         Request::Deploy { id, segments, entry, device_tree } => {
             let segments = cut(&segments, payload)?;

@@ -3,6 +3,7 @@
 mod console;
 mod events;
 mod image;
+mod link;
 mod operate;
 mod show;
 mod top;
@@ -102,6 +103,8 @@ fn dispatch(action: Action, context: &mut Context<'_>) -> Result<(), Failure> {
         Action::Info(args) => show::info(&args, context),
         Action::Host => show::host(context),
         Action::Stats(args) => show::stats(&args, context),
+        Action::CreateLink(args) => link::create(&args, context),
+        Action::Links => link::list(context),
         Action::Version => show::version(context),
         Action::Events(args) => events::events(&args, context),
         Action::Console(args) => console::console(&args, context),

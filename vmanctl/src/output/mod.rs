@@ -4,6 +4,7 @@ pub mod events;
 pub mod host;
 pub mod images;
 pub mod info;
+pub mod links;
 pub mod list;
 mod map;
 mod owner;

@@ -95,6 +95,7 @@ seed)
 	done
 	say "GUEST-SEED generator $(dmesg | sed -n 's/^\[ *\([0-9.]*\)\].*crng init done.*/\1/p')"
 	say "GUEST-SEED text $(grep -m1 ' _stext$' /proc/kallsyms | cut -d' ' -f1)"
+	say "GUEST-SEED link $(ls -d /proc/device-tree/link@* 2>/dev/null)"
 	say "GUEST-SEED-END"
 	;;
 terminal)

@@ -18,6 +18,26 @@ pub fn now() -> u64 {
     ticks
 }
 
+/// Counts executed instructions at all exception levels from now on; QEMU does so with `-icount` only. Those of EL3 are
+/// counted if it lets itself be.
+pub fn count_instructions() {
+    const INST_RETIRED: u64 = 0x08;
+    const AT_EL2_TOO: u64 = 1 << 27;
+    // SAFETY: performance monitors change nothing else.
+    unsafe {
+        asm!("msr pmevtyper0_el0, {event}", "msr pmcntenset_el0, {on}", "msr pmcr_el0, {on}", "isb",
+            event = in(reg) INST_RETIRED | AT_EL2_TOO, on = in(reg) 1u64, options(nostack));
+    }
+}
+
+/// What [`count_instructions`] has counted; it wraps.
+pub fn instructions() -> u32 {
+    let count: u64;
+    // SAFETY: reads a register.
+    unsafe { asm!("isb", "mrs {}, pmevcntr0_el0", out(reg) count, options(nostack)) }
+    (count & 0xffff_ffff) as u32
+}
+
 /// Ticks per second.
 pub fn ticks_per_second() -> u64 {
     let frequency;

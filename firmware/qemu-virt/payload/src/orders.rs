@@ -37,7 +37,7 @@ pub enum Task {
     Registers = 13,
     /// Turns itself off at once (behind the `weaken` order).
     Nothing = 14,
-    /// Tells what traps and calls cost. `args`: a deployed partition, which is stopped, 0, 0, CPUs that are off (bits), free memory.
+    /// Tells what traps and calls cost. `args`: a deployed partition, 0, 0, CPUs that are off (bits), free memory.
     Measure = 15,
 }
 

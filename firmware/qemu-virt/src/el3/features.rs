@@ -69,7 +69,9 @@ pub(crate) fn open() {
         el3::write_cptr_el3(trapped);
         el2::write_cptr_el2(CptrEl2::from_bits_retain(CPTR_EL2_RES1 & !opened));
     }
-    el3::write_mdcr_el3(MdcrEl3::empty());
+    // Weakened firmware lets a partition count its instructions (SPME).
+    let counted = if cfg!(feature = "weaken") { 1 << 17 } else { 0 };
+    el3::write_mdcr_el3(MdcrEl3::from_bits_retain(counted));
     cpu::barrier();
     if sve {
         open_vectors();

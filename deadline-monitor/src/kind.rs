@@ -86,7 +86,7 @@ mod with_an_operating_system {
             match self {
                 Rule::Gone => ErrorKind::NotFound,
                 Rule::NoBandwidth | Rule::Quota => ErrorKind::NoResources,
-                Rule::Pinned | Rule::Cpuset | Rule::Taken => ErrorKind::InvalidState,
+                Rule::Pinned | Rule::Cpuset | Rule::Taken | Rule::Monitored(_) => ErrorKind::InvalidState,
                 Rule::NotAllowed | Rule::OtherUser(_) | Rule::KernelThread | Rule::Own | Rule::Foreign => {
                     ErrorKind::PermissionDenied
                 }

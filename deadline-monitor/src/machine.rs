@@ -8,6 +8,10 @@ use crate::budget::{Bandwidth, KernelLimits};
 
 /// The part of each CPU that recent kernels keep for SCHED_OTHER (the fair server: 50 ms of 1 s).
 const FAIR_SERVER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// The first kernel that has it.
+const FAIR_SERVER_SINCE: (u32, u32) = (6, 12);
+/// A tenth of a percent of a CPU: sums of rounded shares, and reservations that changed while they were added up.
+const ROUNDING: Bandwidth = Bandwidth::from_units(1 << 10);
 
 /// The kernel's limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +22,19 @@ pub struct Machine {
     pub limits: KernelLimits,
     /// The part of a CPU that real-time tasks may take; `None` if it is not limited (`sched_rt_runtime_us` = -1).
     pub share: Option<Bandwidth>,
+    /// The part of each CPU that the kernel reserves for SCHED_OTHER.
+    pub fair_server: Bandwidth,
+}
+
+/// The kernel's account of given bandwidth, against the sum of all reservations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Account {
+    /// They say the same.
+    Even,
+    /// The kernel counts this much that no thread has.
+    Lost(Bandwidth),
+    /// Threads have this much that the kernel does not count.
+    Forgotten(Bandwidth),
 }
 
 impl Machine {
@@ -40,7 +57,11 @@ impl Machine {
             }
             _ => Some(Bandwidth::of(Duration::from_millis(950), Duration::from_secs(1))),
         };
-        Machine { cpus, limits, share }
+        let release = fs::read_to_string(root.join("sys/kernel/osrelease")).unwrap_or_default();
+        let has_fair_server = version(&release).is_none_or(|version| version >= FAIR_SERVER_SINCE);
+        let fair_server =
+            if has_fair_server { Bandwidth::of(FAIR_SERVER.0, FAIR_SERVER.1) } else { Bandwidth::default() };
+        Machine { cpus, limits, share, fair_server }
     }
 
     /// What all reservations together may take: the share of each CPU, less the kernel's own reservation for
@@ -52,9 +73,29 @@ impl Machine {
 
     /// What the kernel reserves for SCHED_OTHER on all CPUs together.
     pub fn fair_servers(&self) -> Bandwidth {
-        let fair = Bandwidth::of(FAIR_SERVER.0, FAIR_SERVER.1);
-        Bandwidth::from_units(fair.units().saturating_mul(self.cpus))
+        Bandwidth::from_units(self.fair_server.units().saturating_mul(self.cpus))
     }
+
+    /// What the kernel's `total` says where all threads have `reserved`. Linux 6.12 forgets its own reservations for
+    /// SCHED_OTHER when it first rebuilds its account (seen), and is right about all others.
+    pub fn account(&self, total: Bandwidth, reserved: Bandwidth) -> Account {
+        let whole = reserved.saturating_add(self.fair_servers());
+        let (lost, forgotten) = (total.saturating_sub(whole), whole.saturating_sub(total));
+        let apart = total.saturating_sub(reserved).max(reserved.saturating_sub(total));
+        if apart <= ROUNDING || lost.max(forgotten) <= ROUNDING {
+            Account::Even
+        } else if lost > forgotten {
+            Account::Lost(lost)
+        } else {
+            Account::Forgotten(forgotten)
+        }
+    }
+}
+
+/// The first two numbers of a kernel's release, such as `6.12.9-amd64`.
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(['.', '-']).map(|number| number.trim().parse().ok());
+    Some((numbers.next()??, numbers.next()??))
 }
 
 /// The CPUs that are online; none if that cannot be read.
@@ -100,6 +141,28 @@ mod tests {
         assert!((1_799..=1_800).contains(&percent), "{percent}");
         assert_eq!(machine.limits.period_max, Duration::from_secs(2));
         assert_eq!(machine.limits.period_min, Duration::from_micros(100));
+    }
+
+    #[test]
+    fn the_kernels_account_is_compared_with_all_reservations() {
+        let percent =
+            |percent: u64| Bandwidth::of(Duration::from_millis(percent), Duration::from_millis(100));
+        let machine = Machine::read("/nonexistent".as_ref(), 2);
+        let says = |total, reserved| machine.account(percent(total), percent(reserved));
+        assert_eq!(
+            (says(10, 0), says(70, 60), says(60, 60), says(0, 0)),
+            (Account::Even, Account::Even, Account::Even, Account::Even)
+        );
+        assert!(matches!(says(75, 60), Account::Lost(lost) if lost.units().abs_diff(percent(5).units()) < 4));
+        assert!(
+            matches!(says(40, 60), Account::Forgotten(gone) if gone.units().abs_diff(percent(30).units()) < 4)
+        );
+        // Before Linux 6.12 there is no reservation of the kernel's own.
+        let old = Machine { fair_server: Bandwidth::default(), ..machine };
+        assert!(matches!(old.account(percent(65), percent(60)), Account::Lost(_)));
+        assert_eq!(old.capacity(), machine.capacity().saturating_add(machine.fair_servers()));
+        let versions = ["6.12.9-amd64\n", "6.1.0-38-cloud-arm64", "7.0-rc1", "next"].map(version);
+        assert_eq!(versions, [Some((6, 12)), Some((6, 1)), Some((7, 0)), None]);
     }
 
     #[test]

@@ -76,6 +76,35 @@ fn without_the_right_own_threads_and_those_of_others_are_told_apart() {
     assert!(attach(foreign.id()).contains("the thread belongs to user 0"), "{}", attach(foreign.id()));
 }
 
+/// The second one would restore the reservation of the first one, which nobody would end.
+#[test]
+fn a_thread_that_another_monitor_has_is_refused_until_that_one_ends() {
+    let test = "a_thread_that_another_monitor_has_is_refused_until_that_one_ends";
+    let Some(_turn) = Turn::take_if_allowed(test) else { return };
+    let (balance, target) = (Balance::begin(), Program::sleeping());
+    let id = target.id().to_string();
+    let mut first = Program::start(&mut monitor(&["attach", &id]));
+    eventually("a reservation", || is_reserved(target.tid()));
+    for second in [vec!["attach", &id], vec!["attach", "--pid", &id, "--policy", "seed"]] {
+        let refused = monitor(&second).output().unwrap();
+        let told = format!("Another monitor has this thread already (process {})", first.id());
+        assert!(!refused.status.success() && stderr(&refused).contains(&told), "{refused:?}");
+        assert!(is_reserved(target.tid()), "the first one goes on");
+    }
+    first.stop();
+    assert!(!is_reserved(target.tid()));
+    let mut second = Program::start(&mut monitor(&["attach", &id]));
+    eventually("a reservation from the second one", || is_reserved(target.tid()));
+    // However a monitor ends, the thread is free for the next one.
+    second.0.kill().unwrap();
+    second.0.wait().unwrap();
+    eventually("the guard", || !is_reserved(target.tid()));
+    let mut third = Program::start(&mut monitor(&["attach", &id]));
+    eventually("a reservation from the third one", || is_reserved(target.tid()));
+    assert!(third.stop().success() && !is_reserved(target.tid()));
+    balance.is_even();
+}
+
 /// Foreign reservations take everything: the program runs without one, and gets it when they end.
 #[test]
 fn a_program_waits_for_bandwidth_that_others_have() {

@@ -138,7 +138,7 @@ mod tests {
 
     fn machine() -> Machine {
         let share = Some(Bandwidth::of(ms(950), ms(1_000)));
-        Machine { cpus: 2, limits: KernelLimits::default(), share }
+        Machine { share, ..Machine::read("/nonexistent".as_ref(), 2) }
     }
 
     fn params(runtime: u64, deadline: u64) -> ReservationParams {

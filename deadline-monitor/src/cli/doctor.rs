@@ -10,7 +10,7 @@ use deadline_monitor::account::{self, PerfClock};
 use deadline_monitor::actuator;
 use deadline_monitor::budget::{Bandwidth, ReservationParams};
 use deadline_monitor::cgroup::Hierarchies;
-use deadline_monitor::machine::{Machine, total_bandwidth};
+use deadline_monitor::machine::{Account, Machine, total_bandwidth};
 use deadline_monitor::sched::{DeadlineScheduler, LinuxScheduler, Rule, Tid};
 use deadline_monitor::target::Target;
 
@@ -295,20 +295,15 @@ fn bandwidth(machine: &Machine, reserved: &[list::Reserved]) -> Finding {
     let Some(total) = total_bandwidth(&text) else {
         return Finding::Notice(format!("{given}; the kernel does not tell its own account"));
     };
-    let counted = total.saturating_sub(machine.fair_servers());
-    if sum.saturating_sub(counted) > ROUNDING {
-        return Finding::Notice(format!("{given}, but the kernel counts {counted}: {FORGOTTEN}"));
-    }
-    let lost = counted.saturating_sub(sum);
-    if lost > ROUNDING {
-        Finding::Bad(format!("{given}, and {lost} more are lost: {REPAIR}"))
-    } else {
-        Finding::Good(format!("{given}; none is lost"))
+    match machine.account(total, sum) {
+        Account::Even => Finding::Good(format!("{given}; none is lost")),
+        Account::Forgotten(gone) => {
+            Finding::Notice(format!("{given}, of which the kernel has forgotten {gone}: {FORGOTTEN}"))
+        }
+        Account::Lost(lost) => Finding::Bad(format!("{given}, and {lost} more are lost: {REPAIR}")),
     }
 }
 
-/// A tenth of a percent of a CPU: sums of rounded shares, and reservations that changed while they were added up.
-const ROUNDING: Bandwidth = Bandwidth::from_units(1 << 10);
 const FORGOTTEN: &str = "it rebuilt its accounts when a cpuset changed, and admits too much until these reservations end; \
      what they hold is still given";
 const REPAIR: &str = "a task left SCHED_DEADLINE while it slept, and the kernel kept its bandwidth. A reboot gives it back, and \

@@ -7,7 +7,7 @@ use deadline_monitor::account::{CpuAccounting, GroupCpu, PerfClock, SchedStat};
 use deadline_monitor::actuator::{self, GroupActuator, Hcbs, Quota};
 use deadline_monitor::cgroup::{Group, Hierarchies};
 use deadline_monitor::monitor::{GroupMonitor, Member, Monitor, MonotonicClock, Options};
-use deadline_monitor::sched::{Guarded, LinuxScheduler};
+use deadline_monitor::sched::{Claiming, Guarded, LinuxScheduler, Rule};
 use deadline_monitor::target::Target;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -139,6 +139,10 @@ fn threads(
         return Ok(Ok(monitor));
     }
     let refused = first.refused.into_iter().next();
+    // Another way to bound what another monitor has would not be better.
+    if let Some(error) = refused.as_ref().filter(|error| matches!(error.rule, Rule::Monitored(_))) {
+        return Err(chain(error).into());
+    }
     Ok(Err(refused
         .map_or_else(|| format!("No thread to be found: {} is empty", named.name), |error| chain(&error))))
 }
@@ -151,7 +155,7 @@ fn unticked(
     pipe: Pipe,
 ) -> Result<GuardedMonitor> {
     let options: Options = policy.monitor()?;
-    let scheduler = Guarded::new(LinuxScheduler, pipe);
+    let scheduler = Claiming::new(Guarded::new(LinuxScheduler, pipe));
     let clock = MonotonicClock::default();
     let monitor = Monitor::new(named.target.clone(), options, scheduler, means.source.open()?, clock)?;
     Ok(if mode == Mode::Observe { monitor.observing() } else { monitor })

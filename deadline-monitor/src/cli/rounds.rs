@@ -9,7 +9,7 @@ use deadline_monitor::budget::Sample;
 use deadline_monitor::monitor::{
     self, GroupMonitor, GroupReport, Member, Monitor, MonotonicClock, Options, Outcome, Pool, Tick,
 };
-use deadline_monitor::sched::{self, Guarded, LinuxScheduler, Tid};
+use deadline_monitor::sched::{self, Claiming, Guarded, LinuxScheduler, Tid};
 use deadline_monitor::target::{self, Target};
 
 use super::guard::{Guard, Pipe};
@@ -17,12 +17,13 @@ use super::{Result, chain};
 
 /// Monitors of real threads, for the experiment.
 pub(crate) type LinuxMonitor = Monitor<LinuxScheduler, SchedStat, MonotonicClock>;
-/// Monitors of real threads that a guard looks after.
-pub(crate) type GuardedMonitor =
-    Monitor<Guarded<LinuxScheduler, Pipe>, Box<dyn CpuAccounting>, MonotonicClock>;
+/// Reservations that a guard looks after, of threads that no other program monitors.
+type Reserving = Claiming<Guarded<LinuxScheduler, Pipe>>;
+/// Monitors of such threads.
+pub(crate) type GuardedMonitor = Monitor<Reserving, Box<dyn CpuAccounting>, MonotonicClock>;
 /// One of them with its weight.
-pub(crate) type GuardedMember = Member<Guarded<LinuxScheduler, Pipe>, Box<dyn CpuAccounting>, MonotonicClock>;
-type GuardedPool = Pool<Guarded<LinuxScheduler, Pipe>, Box<dyn CpuAccounting>, MonotonicClock>;
+pub(crate) type GuardedMember = Member<Reserving, Box<dyn CpuAccounting>, MonotonicClock>;
+type GuardedPool = Pool<Reserving, Box<dyn CpuAccounting>, MonotonicClock>;
 
 /// A monitor for `target` that has touched nothing yet.
 pub(crate) fn monitor(target: Target, options: Options) -> Result<LinuxMonitor> {

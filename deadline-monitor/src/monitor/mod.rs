@@ -221,6 +221,7 @@ impl<S: DeadlineScheduler, A: CpuAccounting, C: Clock> Monitor<S, A, C> {
 
     fn forget(&mut self, tid: Tid) {
         self.accounting.forget(tid);
+        self.scheduler.forget(tid);
         self.tasks.remove(&tid);
     }
 

@@ -49,6 +49,8 @@ pub enum Rule {
     Foreign,
     /// The thread is part of another target already.
     Taken,
+    /// Another program monitors the thread: this process, or one that cannot be seen if it is 0.
+    Monitored(u32),
     /// The user's threads would have more together than one user may.
     Quota,
     /// How the thread is scheduled could not be written to the state file, so it was left alone.
@@ -118,9 +120,9 @@ impl Error {
         Error { tid, rule: Rule::KernelThread, source: io::Error::from_raw_os_error(libc::EINVAL) }
     }
 
-    /// Whether the same call may succeed later: bandwidth comes back when others end.
+    /// Whether the same call may succeed later: bandwidth comes back when others end, and so do threads of other monitors.
     pub fn is_temporary(&self) -> bool {
-        matches!(self.rule, Rule::NoBandwidth | Rule::Quota)
+        matches!(self.rule, Rule::NoBandwidth | Rule::Quota | Rule::Monitored(_))
     }
 }
 
@@ -155,6 +157,12 @@ impl fmt::Display for Rule {
             Rule::Own => "A thread of this program gets no reservation from it",
             Rule::Foreign => "Not allowed: it belongs to another user",
             Rule::Taken => "Another target has this thread already; a thread has one budget",
+            Rule::Monitored(process) => {
+                return write!(
+                    f,
+                    "Another monitor has this thread already (process {process}); a thread has one budget"
+                );
+            }
             Rule::Quota => "Quota used up: the threads of one user may have no more bandwidth together",
             Rule::Unrecorded => {
                 "How it is scheduled now cannot be written to the state file; it is left alone, so that it can always be \

@@ -53,6 +53,13 @@ impl<S: DeadlineScheduler, W: Write> DeadlineScheduler for Guarded<S, W> {
         }
         released
     }
+
+    fn forget(&mut self, tid: Tid) {
+        self.scheduler.forget(tid);
+        if self.told.remove(&tid).is_some() {
+            self.tell(&format!("- {tid}\n"));
+        }
+    }
 }
 
 /// One reservation as it goes through the pipe.

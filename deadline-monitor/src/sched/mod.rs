@@ -1,6 +1,7 @@
 //! Reservations in the kernel: reserve, read, and give back.
 
 mod attr;
+mod claim;
 mod error;
 mod guard;
 mod linux;
@@ -8,6 +9,7 @@ mod recording;
 mod thread;
 
 pub use attr::{SchedAttr, SchedPolicy};
+pub use claim::Claiming;
 pub use error::{Error, Rule};
 pub use guard::{Guarded, guard};
 pub use linux::LinuxScheduler;
@@ -54,4 +56,7 @@ pub trait DeadlineScheduler {
     /// # Errors
     /// The thread is gone, or the kernel refuses.
     fn release(&mut self, tid: Tid, before: &SchedAttr) -> Result<(), Error>;
+
+    /// The thread has ended: what was kept of it is not needed any more.
+    fn forget(&mut self, _tid: Tid) {}
 }

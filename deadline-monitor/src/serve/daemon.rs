@@ -24,7 +24,7 @@ use super::listen::{
 use super::{log, notify};
 use crate::account::SchedStat;
 use crate::machine::{Machine, online_cpus};
-use crate::sched::LinuxScheduler;
+use crate::sched::{Claiming, LinuxScheduler};
 use crate::state::{self, Journal};
 
 /// Why the daemon does not run.
@@ -103,8 +103,13 @@ pub fn run(mut config: Config) -> Result<(), Error> {
     let (limits, recovery) = (config.limits.clone(), config.recovery);
     let make = move || {
         let accounting = SchedStat::new(PROCFS).with_files_at_most(limits.kept_files());
-        let mut engine =
-            Engine::new(machine(), limits, recovery, journal, (LinuxScheduler, accounting, SystemClocks));
+        let mut engine = Engine::new(
+            machine(),
+            limits,
+            recovery,
+            journal,
+            (Claiming::new(LinuxScheduler), accounting, SystemClocks),
+        );
         engine.resume(&loaded).map_err(Error::Resume)?;
         Ok::<_, Error>(engine)
     };

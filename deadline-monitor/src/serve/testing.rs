@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::config::{Limits, Recovery};
 use super::engine::{Clocks, Engine, Owner, Reader};
 use crate::account::{self, CpuAccounting, CpuTime};
-use crate::budget::{Bandwidth, KernelLimits, ReservationParams};
+use crate::budget::{Bandwidth, ReservationParams};
 use crate::machine::Machine;
 use crate::monitor::Clock;
 use crate::sched::{self, Call, DeadlineScheduler, RecordingScheduler, SchedAttr, Tid};
@@ -195,5 +195,5 @@ impl Stage {
 
 pub(crate) fn machine() -> Machine {
     let share = Some(Bandwidth::of(Duration::from_millis(950), Duration::from_secs(1)));
-    Machine { cpus: 2, limits: KernelLimits::default(), share }
+    Machine { share, ..Machine::read("/nonexistent".as_ref(), 2) }
 }

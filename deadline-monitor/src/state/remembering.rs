@@ -87,6 +87,7 @@ impl<S: DeadlineScheduler> Remembering<S> {
     /// Forgets a thread that has ended.
     pub fn forget(&mut self, tid: Tid) {
         self.known.remove(&tid);
+        self.scheduler.forget(tid);
         // A line too many is found out by the start time.
         let _ = self.journal.borrow_mut().released(tid);
     }

@@ -128,6 +128,26 @@ fn the_second_of_two_daemons_is_refused_and_told_why() {
     );
 }
 
+/// Daemons with states and sockets of their own: only the threads are the same.
+#[test]
+fn a_thread_has_one_of_two_daemons() {
+    let Some(_turn) = Turn::take("a_thread_has_one_of_two_daemons") else { return };
+    let (one, other, program) = (Place::new(), Place::new(), Program::sleeping());
+    let (first, second) = (one.serve(&[]), other.serve(&[]));
+    let id = first.add(&program, "{}");
+    let body = format!(r#"{{"target":{{"kind":"process","pid":{}}}}}"#, program.id());
+    let (status, answer) = second.ask("POST", "/v1/targets", &body);
+    let told = format!("Another monitor has this thread already (process {})", first.id());
+    assert!(status == 409 && answer.to_string().contains(&told), "{status} {answer}");
+    assert!(program.is_reserved());
+    assert_eq!(first.ask("DELETE", &format!("/v1/targets/{id}"), "").0, 204);
+    assert!(!program.is_reserved());
+    second.add(&program, "{}");
+    second.stop();
+    assert!(!program.is_reserved());
+    first.stop();
+}
+
 #[test]
 fn a_broken_state_file_is_set_aside_and_reported() {
     let place = Place::new();

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use deadline_monitor::budget::{Bandwidth, ReservationParams};
-use deadline_monitor::machine::{Machine, online_cpus, total_bandwidth};
+use deadline_monitor::machine::{Account as Books, Machine, online_cpus, total_bandwidth};
 use deadline_monitor::sched::{DeadlineScheduler, LinuxScheduler, SchedPolicy, Tid};
 use deadline_monitor::serve::engine::Survey;
 use nix::sys::signal::{Signal, kill};
@@ -126,9 +126,11 @@ impl Account {
     /// reservations (seen on 6.18).
     pub(crate) fn forgotten(&self) -> Bandwidth {
         let cpus = u64::try_from(online_cpus().len()).unwrap();
-        let fair = Machine::read(Path::new("/proc"), cpus).fair_servers();
         let reserved = Survey::take(Path::new("/proc")).reserved();
-        reserved.saturating_add(fair).saturating_sub(self.total())
+        match Machine::read(Path::new("/proc"), cpus).account(self.total(), reserved) {
+            Books::Forgotten(forgotten) => forgotten,
+            Books::Even | Books::Lost(_) => Bandwidth::default(),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ ip link set lo up
 echo guest > /etc/hostname
 echo "root:x:0:0:root:/root:/bin/sh" > /etc/passwd
 echo "GUEST-UP Linux $(uname -r), $(nproc) CPUs, control groups: $(cat /sys/fs/cgroup/cgroup.controllers)"
+"$(cat /etc/program)" doctor
 failed=0
 while read -r test; do
     cd "$(dirname "$test")" || failed=1

@@ -15,6 +15,8 @@ const INIT: &str = include_str!("init.sh");
 /// The list of test programs, one in each line, and the tests that are left out.
 const TESTS: &str = "etc/tests";
 const LEFT_OUT: &str = "etc/left-out";
+/// Where deadline-monitor is; it tells what the guest allows.
+const PROGRAM: &str = "etc/program";
 
 /// Packs the guest's system. Test programs are those with `true`; they find `files` where they find them outside.
 pub(super) fn pack(
@@ -41,6 +43,8 @@ pub(super) fn pack(
     }
     let tests: Vec<_> =
         programs.iter().filter(|program| program.1).map(|(path, _)| path.display().to_string()).collect();
+    let program = programs.iter().find(|program| !program.1).context("There is no deadline-monitor")?;
+    tree.text(PROGRAM, &format!("{}\n", program.0.display()))?;
     tree.text(TESTS, &(tests.join("\n") + "\n"))?;
     let skip: Vec<_> = left_out.iter().map(|name| format!("--skip {name}")).collect();
     tree.text(LEFT_OUT, &(skip.join(" ") + "\n"))?;
@@ -64,7 +68,12 @@ mod tests {
 
     #[test]
     fn the_start_says_what_the_runner_waits_for() {
-        assert!(INIT.contains(PASSED) && INIT.contains(TESTS) && INIT.contains(LEFT_OUT));
+        assert!(
+            INIT.contains(PASSED)
+                && INIT.contains(PROGRAM)
+                && INIT.contains(TESTS)
+                && INIT.contains(LEFT_OUT)
+        );
     }
 
     #[test]

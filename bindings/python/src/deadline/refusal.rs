@@ -31,7 +31,7 @@ fn kind_of_rule(rule: Rule) -> ErrorKind {
         Rule::Gone => ErrorKind::NotFound,
         Rule::NoBandwidth | Rule::Quota => ErrorKind::NoResources,
         Rule::Pinned | Rule::Cpuset => ErrorKind::InvalidState,
-        Rule::Taken => ErrorKind::AlreadyExists,
+        Rule::Taken | Rule::Monitored(_) => ErrorKind::AlreadyExists,
         Rule::NotAllowed | Rule::OtherUser(_) | Rule::Foreign => ErrorKind::PermissionDenied,
         Rule::Invalid | Rule::KernelThread | Rule::Params(_) | Rule::Own => ErrorKind::InvalidArgument,
         Rule::Unsupported => ErrorKind::Unsupported,

@@ -244,11 +244,10 @@ fn ratio(name: &str, percent: Option<f64>, usual: Ratio) -> Result<Ratio, Failur
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::budget::KernelLimits;
 
     fn resolve(json: &str) -> Result<Resolved, String> {
         let settings: Settings = serde_json::from_str(json).map_err(|error| error.to_string())?;
-        let machine = Machine { cpus: 2, limits: KernelLimits::default(), share: None };
+        let machine = Machine { share: None, ..Machine::read("/nonexistent".as_ref(), 2) };
         settings.resolve(&machine, "/proc".as_ref()).map_err(|failure| failure.detail)
     }
 

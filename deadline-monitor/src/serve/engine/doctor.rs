@@ -5,12 +5,10 @@ use std::time::Duration;
 use super::{Clocks, Engine, Reader, Survey};
 use crate::account;
 use crate::admission::{Hold, HoldError};
-use crate::budget::{Bandwidth, ReservationParams};
+use crate::budget::ReservationParams;
+use crate::machine::Account;
 use crate::sched::DeadlineScheduler;
 use crate::serve::api::{self, Check, CheckState, Doctor};
-
-/// A tenth of a percent of a CPU: sums of rounded shares, and reservations that changed while they were added up.
-const ROUNDING: Bandwidth = Bandwidth::from_units(1 << 10);
 
 impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
     pub(super) fn doctor(&mut self, survey: &Survey) -> Doctor {
@@ -53,23 +51,24 @@ impl<S: DeadlineScheduler, A: Reader, C: Clocks> Engine<S, A, C> {
             let detail = format!("{given}; whether some is lost cannot be seen without debugfs");
             return check("bandwidth", CheckState::Notice, detail);
         };
-        let forgotten = sum.saturating_add(self.machine.fair_servers()).saturating_sub(total);
-        if forgotten > ROUNDING {
-            let detail = format!(
-                "{given}, of which the kernel has forgotten {forgotten}: it rebuilt its accounts, as it does when a cpuset \
-                 changes, and may give the same bandwidth twice. Release the targets and attach them again"
-            );
-            return check("bandwidth", CheckState::Bad, detail);
-        }
-        let lost = total.saturating_sub(self.machine.fair_servers()).saturating_sub(sum);
-        if lost > ROUNDING {
-            let detail = format!(
-                "{given}, and {lost} more are lost: a task left SCHED_DEADLINE while it slept and the kernel kept its \
-                 bandwidth. A reboot gives it back"
-            );
-            return check("bandwidth", CheckState::Bad, detail);
-        }
-        check("bandwidth", CheckState::Good, format!("{given}; none is lost"))
+        let (state, detail) = match self.machine.account(total, sum) {
+            Account::Even => (CheckState::Good, format!("{given}; none is lost")),
+            Account::Forgotten(forgotten) => (
+                CheckState::Bad,
+                format!(
+                    "{given}, of which the kernel has forgotten {forgotten}: it rebuilt its accounts, as it does when a \
+                     cpuset changes, and may give the same bandwidth twice. Release the targets and attach them again"
+                ),
+            ),
+            Account::Lost(lost) => (
+                CheckState::Bad,
+                format!(
+                    "{given}, and {lost} more are lost: a task left SCHED_DEADLINE while it slept and the kernel kept its \
+                     bandwidth. A reboot gives it back"
+                ),
+            ),
+        };
+        check("bandwidth", state, detail)
     }
 
     fn sampler(&self) -> Check {

@@ -52,7 +52,7 @@ impl Meters {
                 "not_allowed"
             }
             Some(Rule::Invalid | Rule::Params(_)) => "invalid",
-            Some(Rule::Taken) => "taken",
+            Some(Rule::Taken | Rule::Monitored(_)) => "taken",
             Some(Rule::Unrecorded | Rule::Unsupported | Rule::Unknown(_)) => "other",
         };
         self.setattr_total.get_or_create(&ResultLabel { result }).inc();

@@ -119,6 +119,14 @@ def test_files_that_are_none_are_refused_and_say_why(tmp_path: Path) -> None:
         Agent.load(tmp_path / "no-such")
 
 
+def test_agents_may_have_another_middle_layer(observations: NDArray[np.float32]) -> None:
+    weights, generator = state(False), np.random.default_rng(2)
+    for name, shape in {"middle.weight": (48, HIDDEN), "middle.bias": (48,), "heads.weight": (9, 48)}.items():
+        weights[name] = generator.normal(0, 0.1, shape).astype(np.float32)
+    values = Agent.from_state_dict(weights).values(observations)
+    np.testing.assert_allclose(values, forward(weights, observations), rtol=0, atol=1e-5)
+
+
 def test_an_old_file_stays_whole_when_a_new_one_cannot_be_written(tmp_path: Path) -> None:
     path = tmp_path / "agent.safetensors"
     first = Agent.random(16, 4, seed=1)

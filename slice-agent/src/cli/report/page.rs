@@ -125,7 +125,7 @@ fn section(
                 "![Used part of all CPU]({network})\n![Used part of the grants]({exploitation})\n"
             );
         }
-        Group::Schedule => page += &line::table(&with_base(&["step", "madrl"]), false),
+        Group::Schedule => page += &(line::table(&with_base(&["step", "madrl"]), false) + "\n"),
         Group::Ablation => {
             let all = with_base(&["step"]);
             page += &line::table(&all, false);

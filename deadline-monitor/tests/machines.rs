@@ -156,9 +156,9 @@ impl Libvirt {
 impl Drop for Libvirt {
     fn drop(&mut self) {
         let _ = self.virsh(&["destroy", DOMAIN]);
-        self.daemon.iter_mut().for_each(|daemon| {
+        if let Some(daemon) = &mut self.daemon {
             daemon.stop();
-        });
+        }
         // It has a daemon for the console's log.
         let log = fs::read_to_string(self.runtime().join("libvirt/virtlogd.pid"));
         if let Some(pid) = log.ok().and_then(|text| text.trim().parse().ok()) {

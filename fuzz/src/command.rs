@@ -3,8 +3,8 @@
 use arbitrary::{Arbitrary, Unstructured};
 use vman_core::ErrorKind;
 use vman_core::command::{
-    Command, ConsoleAttach, ConsoleRead, ConsoleWrite, CreateLink, CreatePartition, Deploy, ImageDelete, ImagePut,
-    Incoming, Shutdown, ShutdownMode, Target,
+    Command, ConsoleAttach, ConsoleRead, ConsoleWrite, CreateLink, CreatePartition, Deploy, ImageDelete,
+    ImagePut, Incoming, Shutdown, ShutdownMode, Target,
 };
 use vman_core::id::PartitionId;
 

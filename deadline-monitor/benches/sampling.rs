@@ -152,6 +152,8 @@ fn thousand(initial: ReservationParams) {
     let Some(_sleepers) = Sleepers::start(1_000) else { return };
     let (bare, tick) =
         (bare_reads(TICKS), ticks(&mut monitor(initial, Box::new(SchedStat::default())), TICKS));
+    // Once: both ratios are to the same round.
+    let naive = python();
     println!("BENCH bare_reads_of_1000_threads {:.0} us", bare / 1e3);
     println!("BENCH tick_of_1000_threads {:.0} us vs bare_reads_of_1000_threads", tick / 1e3);
     println!("BENCH tick_of_1000_threads_at_100_ms {:.2} %_of_a_CPU", share(tick));
@@ -161,13 +163,13 @@ fn thousand(initial: ReservationParams) {
             let swept = ticks(&mut monitor(initial, Box::new(sweep)), TICKS);
             println!("BENCH BPF_tick_of_1000_threads {:.0} us vs bare_reads_of_1000_threads", swept / 1e3);
             println!("BENCH BPF_tick_of_1000_threads_at_100_ms {:.2} %_of_a_CPU", share(swept));
-            if let Some(naive) = python() {
+            if let Some(naive) = naive {
                 println!("BENCH Python_to_BPF_tick {:.0} times", naive / swept);
             }
         }
         Err(error) => println!("NOT MEASURED: {error}"),
     }
-    match python() {
+    match naive {
         Some(naive) => {
             println!("BENCH Python_round_of_1000_threads {:.0} us vs tick_of_1000_threads", naive / 1e3);
             println!("BENCH Python_to_tick {:.0} times", naive / tick);

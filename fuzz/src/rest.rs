@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use deadline_monitor::budget::KernelLimits;
+use deadline_monitor::budget::{Bandwidth, KernelLimits};
 use deadline_monitor::machine::Machine;
 use deadline_monitor::serve::api::{AdmissionRequest, Confirmation, NewTarget, Settings, parse};
 use serde::Serialize;
@@ -44,7 +44,8 @@ fn survives<T: DeserializeOwned + Serialize + Debug>(body: &[u8]) -> Option<T> {
 
 /// Whatever is accepted lies within the bounds that it names.
 fn checked(settings: &Settings) {
-    let machine = Machine { cpus: 2, limits: KernelLimits::default(), share: None };
+    let machine =
+        Machine { cpus: 2, limits: KernelLimits::default(), share: None, fair_server: Bandwidth::default() };
     if let Ok(effective) = settings.check(&machine) {
         assert!(
             effective.initial_ns <= effective.deadline_ns && effective.deadline_ns <= effective.period_ns

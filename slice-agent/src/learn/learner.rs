@@ -268,6 +268,9 @@ impl Stateful for Learner {
         self.target.restore(&mut from.part("target"))?;
         self.backward.restore(&mut from.part("optimiser"))?;
         self.replay.restore(&mut from.part("replay"))?;
+        if !self.replay.is_within(LEVELS, self.settings.messages) {
+            return Err(from.bad("replay", self.replay.len(), "choices that are each within the grid"));
+        }
         self.noise.restore(&mut from.part("noise"))?;
         self.random = from.random("random")?;
         Ok(())

@@ -162,6 +162,12 @@ impl Replay {
         self.set(place, priority);
     }
 
+    /// Whether all choices in it are below these.
+    pub(super) fn is_within(&self, levels: usize, messages: usize) -> bool {
+        let below = |choices: &[u32], bound: usize| choices.iter().all(|choice| (*choice as usize) < bound);
+        below(&self.levels[..self.len], levels) && below(&self.messages[..self.len], messages.max(1))
+    }
+
     fn set(&mut self, place: usize, priority: f64) {
         if self.sampling == Sampling::Uniform {
             return;
@@ -219,8 +225,11 @@ impl Stateful for Replay {
         from.tensor("messages", &[len], &mut self.messages[..len])?;
         from.tensor("rewards", &[len], &mut self.rewards[..len])?;
         from.tensor("lasts", &[len], &mut self.lasts[..len])?;
-        let mut priorities = vec![0.0; len];
+        let mut priorities = vec![0.0_f64; len];
         from.tensor("priorities", &[len], &mut priorities)?;
+        if !priorities.iter().all(|priority| priority.is_finite() && *priority >= 0.0) {
+            return Err(from.bad("priorities", len, "numbers that are not negative"));
+        }
         priorities.iter().enumerate().for_each(|(place, priority)| self.set(place, *priority));
         self.greatest = from.take("greatest")?;
         self.next = from.count("next", self.capacity - 1)?;

@@ -7,6 +7,7 @@ use super::{Bandwidth, ChunkTopology, Id, Requirements};
 /// `/compute_chunk`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct ComputeChunk {
     /// Given by the server.
     #[serde(default)]
@@ -20,6 +21,7 @@ pub struct ComputeChunk {
     pub username: Option<String>,
     /// Password of that account: taken, sealed, never shown.
     #[serde(default, skip_serializing)]
+    #[cfg_attr(feature = "server", schema(write_only))]
     pub password: Option<String>,
     /// For people.
     #[serde(default)]
@@ -38,6 +40,7 @@ pub struct ComputeChunk {
 
 /// What a network chunk is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub enum NetworkRole {
     /// Between compute chunks.
     #[serde(rename = "data-network")]
@@ -50,6 +53,7 @@ pub enum NetworkRole {
 /// `/network_chunk`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct NetworkChunk {
     /// Given by the server.
     #[serde(default)]
@@ -80,6 +84,7 @@ pub struct NetworkChunk {
 /// What a network chunk takes of its network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct NetworkRequirements {
     /// Bandwidth.
     pub bandwidth: Bandwidth,
@@ -88,6 +93,7 @@ pub struct NetworkRequirements {
 /// `/ran_infrastructure/{id}/radio_chunk`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct RadioChunk {
     /// Given by the server.
     #[serde(default)]

@@ -8,6 +8,7 @@ use super::{Cpus, Id, Size, SizeUnit};
 /// What drives a compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub enum ComputeType {
     /// OpenStack: projects, quotas and servers.
     Openstack,
@@ -43,6 +44,7 @@ impl ComputeType {
 /// `/compute`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct Compute {
     /// Given by the server.
     #[serde(default)]
@@ -68,17 +70,20 @@ pub struct Compute {
 
 /// What a compute has, and how to reach it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct ComputeData {
     /// What chunks may take in all.
     pub quota: ComputeQuota,
     /// How the back end reaches it: addresses, names, credentials. Credentials are sealed before they are stored.
     #[serde(flatten)]
+    #[cfg_attr(feature = "server", schema(value_type = std::collections::HashMap<String, Value>))]
     pub access: Map<String, Value>,
 }
 
 /// Totals of a compute. What is provisioned is derived from its chunks, never taken from a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct ComputeQuota {
     /// Cores.
     pub cpus: CountQuota,
@@ -92,6 +97,7 @@ pub struct ComputeQuota {
 /// `{"provisioned": N, "total": N}` in cores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct CountQuota {
     /// What chunks have.
     #[serde(default)]
@@ -103,6 +109,7 @@ pub struct CountQuota {
 /// `{"provisioned": N, "total": N, "units": "MB"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct SizeQuota {
     /// What chunks have, in `units`.
     #[serde(default)]

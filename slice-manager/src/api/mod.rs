@@ -7,6 +7,8 @@ mod network;
 mod quantity;
 mod radio;
 mod resource;
+#[cfg(feature = "server")]
+mod schema;
 mod service;
 mod slice;
 mod user;

@@ -8,6 +8,7 @@ use super::Id;
 /// `/physical_network`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct PhysicalNetwork {
     /// Given by the server.
     #[serde(default)]
@@ -32,6 +33,7 @@ pub struct PhysicalNetwork {
 /// What a physical network can carry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct PhysicalNetworkData {
     /// Bandwidth that chunks may take in all, in MB/s.
     pub bandwidth_total: u64,
@@ -42,6 +44,7 @@ pub struct PhysicalNetworkData {
 /// `{"init": N, "end": N}`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct TagRange {
     /// The first.
     pub init: u16,

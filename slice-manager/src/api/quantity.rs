@@ -83,6 +83,7 @@ fn parse_cores(text: &str) -> Option<Cpus> {
 
 /// Unit of a [`Size`]; as OpenStack counts, a GB is 1024 MB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub enum SizeUnit {
     /// Megabytes.
     #[default]
@@ -201,9 +202,11 @@ size_quota! {
     StorageQuota, GB
 }
 
+/// `{"required": N, "units": "MB"}`.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-struct SizeObject {
+pub(super) struct SizeObject {
     required: u64,
     units: Option<SizeUnit>,
 }
@@ -223,6 +226,7 @@ impl SizeObject {
 /// What a compute chunk takes of its compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct Requirements {
     /// Cores.
     pub cpus: CpuQuota,
@@ -235,6 +239,7 @@ pub struct Requirements {
 
 /// Unit of a [`Bandwidth`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub enum BandwidthUnit {
     /// Megabytes per second.
     #[serde(rename = "MB/s")]
@@ -244,6 +249,7 @@ pub enum BandwidthUnit {
 /// `{"required": N, "units": "MB/s"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct Bandwidth {
     /// How much.
     pub required: u64,

@@ -8,6 +8,7 @@ use super::Id;
 /// `/ran_infrastructure`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct RanInfrastructure {
     /// Given by the server.
     #[serde(default)]
@@ -27,6 +28,7 @@ pub struct RanInfrastructure {
 /// Which radios and links a radio chunk has; the members are spelt as the API spells them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct ChunkTopology {
     /// Radios.
     pub selected_phys: Vec<Value>,
@@ -38,6 +40,7 @@ pub struct ChunkTopology {
 /// `/ran_infrastructure/{id}/radio_chunk/{id}/radio_service`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct RadioService {
     /// Given by the server.
     #[serde(default)]

@@ -12,6 +12,7 @@ use super::{
 /// The id of a resource; clients take it as opaque text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct Id(String);
 
 impl Id {
@@ -48,6 +49,13 @@ macro_rules! kinds {
             pub const fn path(self) -> &'static str {
                 match self {
                     $(Self::$kind => $path,)*
+                }
+            }
+
+            /// Name of its type, which is that of its schema.
+            pub const fn type_name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => stringify!($kind),)*
                 }
             }
 

@@ -8,6 +8,7 @@ use super::{CpuQuota, Id, RamQuota, StorageQuota};
 /// `/network_service`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct NetworkService {
     /// Given by the server.
     #[serde(default)]
@@ -33,6 +34,7 @@ pub struct NetworkService {
 /// `/network_service_instance`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct NetworkServiceInstance {
     /// Given by the server.
     #[serde(default)]

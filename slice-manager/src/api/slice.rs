@@ -7,6 +7,7 @@ use super::Id;
 /// `/slic3` as it is kept. Answers group `chunk_ids` by kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct Slice {
     /// Given by the server.
     #[serde(default)]
@@ -22,6 +23,7 @@ pub struct Slice {
 /// Body of `/slic3/{id}/add_chunks` and `/slic3/{id}/del_chunks`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct ChunkIds {
     /// The chunks.
     pub chunk_ids: Vec<Id>,

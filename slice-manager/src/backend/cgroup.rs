@@ -146,3 +146,43 @@ fn remove(group: &Path) -> Result<(), BackendError> {
 fn unavailable(path: &Path, error: &io::Error) -> BackendError {
     BackendError::Unavailable { reason: format!("{}: {error}", path.display()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk() -> ComputeChunk {
+        let json = r#"{"id": "c", "name": "c", "user_id": "u", "compute_id": "e",
+            "requirements": {"cpus": {"required": 1.5}, "ram": {"required": 64, "units": "MB"}}}"#;
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn compute() -> Compute {
+        let json = r#"{"name": "e", "user_id": "u", "compute_type": "cgroup",
+            "compute_data": {"quota": {"cpus": {"total": 8}, "ram": {"total": 1}}}}"#;
+        serde_json::from_str(json).unwrap()
+    }
+
+    /// The files of version 2 in a folder: what is written where, without a kernel that obeys.
+    #[test]
+    fn version_2_is_told_through_its_own_files() {
+        let mount = tempfile::tempdir().unwrap();
+        fs::write(mount.path().join("cgroup.controllers"), "cpu memory").unwrap();
+        let mut cgroup = Cgroup::open(mount.path(), "a/b").unwrap();
+        for group in ["", "a", "a/b"] {
+            let control = fs::read_to_string(mount.path().join(group).join("cgroup.subtree_control"));
+            assert_eq!(control.unwrap(), "+cpu +memory", "{group:?}");
+        }
+        cgroup.reserve(&compute(), &chunk()).unwrap();
+        let read = |file: &str| fs::read_to_string(mount.path().join("a/b/c").join(file)).unwrap();
+        assert_eq!((read("cpu.max"), read("memory.max")), ("150000 100000".into(), "67108864".into()));
+        cgroup.resize(&compute(), &Id::new("c"), Quota::Cpus(Cpus::from_millicores(1))).unwrap();
+        cgroup.resize(&compute(), &Id::new("c"), Quota::Ram(Size::default())).unwrap();
+        assert_eq!((read("cpu.max"), read("memory.max")), ("1000 100000".into(), "max".into()));
+        fs::write(mount.path().join("a/b/c/memory.current"), "1048577\n").unwrap();
+        let usage = cgroup.usage(&compute(), &Id::new("c")).unwrap();
+        assert_eq!(usage.ram.megabytes(), 2);
+        let gone = cgroup.resize(&compute(), &Id::new("x"), Quota::Storage(Size::default()));
+        assert!(matches!(gone, Err(BackendError::Unknown { .. })));
+    }
+}

@@ -1,5 +1,7 @@
 //! Who asks, and what that one may do.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
 use super::Failure;
@@ -23,6 +25,16 @@ impl TokenDigest {
     pub fn of(token: &str) -> Self {
         Self(Sha256::digest(token.trim()).into())
     }
+}
+
+/// A token that nobody can guess.
+///
+/// # Errors
+/// The operating system gives no random numbers.
+pub(crate) fn new_token() -> Result<String, Failure> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::Random { reason: error.to_string() })?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// Infrastructures, which users share and only the operator changes.

@@ -6,13 +6,10 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use uuid::Uuid;
 
-use super::access::TokenDigest;
+use super::access::{TokenDigest, new_token};
 use super::config::{Config, ConfigError};
 use super::engine::{self, Backends, StartError};
 use super::http::App;
@@ -138,8 +135,7 @@ fn operator_token(path: &Path) -> io::Result<TokenDigest> {
         Ok(text) if text.trim().len() < 16 => Err(io::Error::other("a token has at least 16 characters")),
         Ok(text) => Ok(TokenDigest::of(&text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let token = BASE64_URL_SAFE_NO_PAD
-                .encode([*Uuid::new_v4().as_bytes(), *Uuid::new_v4().as_bytes()].concat());
+            let token = new_token().map_err(io::Error::other)?;
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
             writeln!(file, "{token}")?;
             file.sync_all()?;

@@ -1,6 +1,7 @@
 //! Refusals, as clients see them.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::backend::BackendError;
 use crate::compose::CompositionError;
@@ -66,6 +67,18 @@ pub enum Failure {
         /// What the store said.
         reason: String,
     },
+    /// The back end did it, and the store has not confirmed it yet.
+    #[error("It was done, but the store has not confirmed it yet: {reason}")]
+    Unconfirmed {
+        /// What the store said.
+        reason: String,
+    },
+    /// A token cannot be made.
+    #[error("The operating system gives no random numbers: {reason}")]
+    Random {
+        /// What it said.
+        reason: String,
+    },
     /// It took too long; it may still happen.
     #[error("It was not done in time; it may still be done")]
     Timeout,
@@ -93,7 +106,11 @@ impl Failure {
             Self::Changed { .. } => 412,
             Self::KeyReused => 422,
             Self::NotImplemented { .. } => 501,
-            Self::Backend(BackendError::Unavailable { .. }) | Self::Store { .. } | Self::Stopping => 503,
+            Self::Backend(BackendError::Unavailable { .. })
+            | Self::Store { .. }
+            | Self::Unconfirmed { .. }
+            | Self::Random { .. }
+            | Self::Stopping => 503,
             Self::Timeout => 504,
         }
     }
@@ -114,20 +131,38 @@ impl Failure {
             Self::KeyReused => "key-reused",
             Self::KeyBusy => "key-busy",
             Self::Store { .. } => "store",
+            Self::Unconfirmed { .. } => "unconfirmed",
+            Self::Random { .. } => "random",
             Self::Timeout => "timeout",
             Self::Stopping => "stopping",
         }
     }
 
-    /// The body: `message` for clients of the i2CAT dialect, the other members as RFC 9457 has them.
-    pub fn body(&self) -> Value {
+    /// The body of the answer.
+    pub fn problem(&self) -> Problem {
         let message = self.to_string();
-        json!({
-            "type": format!("urn:aivirt:slice-manager:{}", self.rule()),
-            "title": self.rule(),
-            "status": self.status(),
-            "detail": message,
-            "message": message,
-        })
+        Problem {
+            type_: format!("urn:aivirt:slice-manager:{}", self.rule()),
+            title: self.rule(),
+            status: self.status(),
+            detail: message.clone(),
+            message,
+        }
     }
+}
+
+/// A refusal as RFC 9457 has it, with the member that clients of the i2CAT dialect read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Problem {
+    /// Names the rule: `urn:aivirt:slice-manager:RULE`.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// The rule that was broken.
+    pub title: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// What broke the rule.
+    pub detail: String,
+    /// The same.
+    pub message: String,
 }

@@ -1,16 +1,42 @@
 //! Resources as answers show them.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 
-use crate::api::{Compute, Kind, RadioService, Resource, SizeQuota, Slice, Typed as _};
+use crate::api::{
+    Compute, ComputeChunk, Id, NetworkChunk, RadioChunk, RadioService, Resource, SizeQuota, Slice, Typed,
+};
 use crate::compose::World;
+
+/// The only status that a slice has here: it is composed at once.
+const ACTIVE: &str = "configured";
+
+/// A slice as answers show it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SliceView {
+    id: Id,
+    name: String,
+    user_id: Id,
+    chunks: Chunks,
+    activation_status: &'static str,
+    radio_service: Vec<RadioService>,
+}
+
+/// A slice's chunks by kind.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Chunks {
+    compute_chunk: Vec<ComputeChunk>,
+    network_chunk: Vec<NetworkChunk>,
+    radio_chunk: Vec<RadioChunk>,
+}
 
 /// A resource with what follows from others: quotas in use, a slice's chunks by kind.
 pub(crate) fn render(world: &World, resource: &Resource) -> Value {
     match resource {
         Resource::Compute(compute) => render_compute(world, compute),
-        Resource::Slice(slice) => render_slice(world, slice),
+        Resource::Slice(slice) => plain(&render_slice(world, slice)),
         Resource::User(_)
         | Resource::PhysicalNetwork(_)
         | Resource::RanInfrastructure(_)
@@ -23,7 +49,7 @@ pub(crate) fn render(world: &World, resource: &Resource) -> Value {
     }
 }
 
-fn plain(resource: &Resource) -> Value {
+fn plain(resource: &impl Serialize) -> Value {
     // Resources were read from JSON, so that they have a JSON form.
     serde_json::to_value(resource).unwrap_or_default()
 }
@@ -35,24 +61,27 @@ fn render_compute(world: &World, compute: &Compute) -> Value {
     quota.cpus.provisioned = cpus;
     quota.ram = SizeQuota { provisioned: quota.ram.units.count(ram), ..quota.ram };
     quota.storage = SizeQuota { provisioned: quota.storage.units.count(storage), ..quota.storage };
-    plain(&Resource::Compute(shown))
+    plain(&shown)
 }
 
-fn render_slice(world: &World, slice: &Slice) -> Value {
-    let kinds = [Kind::ComputeChunk, Kind::NetworkChunk, Kind::RadioChunk];
-    let of_kind = |kind| -> Value {
-        let found = slice.chunk_ids.iter().filter_map(|id| world.get(kind, id).ok());
-        found.map(plain).collect()
-    };
-    let chunks: Map<String, Value> =
-        kinds.into_iter().map(|kind| (kind.path().to_owned(), of_kind(kind))).collect();
-    let services = world
-        .all(Kind::RadioService)
-        .filter(|service| RadioService::of(service).is_some_and(|service| service.slic3_id == slice.id));
-    json!({
-        "id": slice.id, "name": slice.name, "user_id": slice.user_id, "chunks": chunks,
-        "activation_status": "configured", "radio_service": services.map(plain).collect::<Value>(),
-    })
+fn render_slice(world: &World, slice: &Slice) -> SliceView {
+    let services = world.each::<RadioService>().filter(|service| service.slic3_id == slice.id);
+    SliceView {
+        id: slice.id.clone(),
+        name: slice.name.clone(),
+        user_id: slice.user_id.clone(),
+        chunks: Chunks {
+            compute_chunk: chunks(world, slice),
+            network_chunk: chunks(world, slice),
+            radio_chunk: chunks(world, slice),
+        },
+        activation_status: ACTIVE,
+        radio_service: services.cloned().collect(),
+    }
+}
+
+fn chunks<T: Typed + Clone>(world: &World, slice: &Slice) -> Vec<T> {
+    slice.chunk_ids.iter().filter_map(|id| world.find::<T>(id).ok().cloned()).collect()
 }
 
 /// Entity tag of an answer: two that are equal have the same.

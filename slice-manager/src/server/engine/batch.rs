@@ -35,15 +35,24 @@ pub(super) struct Batch {
 struct Pending {
     sender: oneshot::Sender<Result<Answer, Failure>>,
     key: Option<(String, String)>,
+    /// Whether a back end has done it already.
+    acted: bool,
     result: Result<Answer, Failure>,
 }
 
 impl Engine {
     /// Decides a change that is asked for.
     pub(super) fn ask(&mut self, mut job: Job, batch: &mut Batch) -> Result<(), StoreError> {
-        if let Some(known) = self.known(&job)? {
-            batch.answers.push(Pending { sender: job.answer, key: None, result: known });
-            return Ok(());
+        match self.known(&job) {
+            Ok(None) => {}
+            Ok(Some(result)) => {
+                batch.answers.push(Pending { sender: job.answer, key: None, acted: false, result });
+                return Ok(());
+            }
+            Err(error) => {
+                self.refuse(job, not_stored(false, &error), batch);
+                return Err(error);
+            }
         }
         self.hold_key(&job);
         if job.touches().into_iter().any(|chunk| self.busy.contains(chunk)) {
@@ -62,7 +71,7 @@ impl Engine {
         match self.decide(&job) {
             Err(failure) => self.refuse(job, failure, batch),
             Ok(effects) => match self.plan(&job, &effects) {
-                Plan::Write => self.finish(job, effects, secrets.as_deref(), batch)?,
+                Plan::Write => self.finish(job, effects, secrets.as_deref(), None, batch)?,
                 Plan::Measure(compute, chunk) => {
                     self.busy.insert(chunk.clone());
                     batch.works.push(Work::Measure { job: Box::new(job), compute, chunk });
@@ -119,41 +128,49 @@ impl Engine {
         }
     }
 
-    /// Makes a change last with the next commit, and answers then.
+    /// Makes a change last with the next commit, and answers then. `intent` is the one that it ends.
     pub(super) fn finish(
         &mut self,
         job: Job,
         effects: Vec<Effect>,
         sealed: Option<&[u8]>,
+        intent: Option<i64>,
         batch: &mut Batch,
     ) -> Result<(), StoreError> {
-        self.world.apply(effects.iter().cloned());
-        self.store.apply(&effects, sealed)?;
-        self.keep_tokens(&job, batch)?;
-        batch.effects.extend(effects);
-        let answer = self.answer(&job);
-        self.remember(&job, &answer)?;
+        let acted = intent.is_some();
+        let written = self.write(effects, sealed, intent, batch).and_then(|()| {
+            self.keep_tokens(&job, batch)?;
+            let answer = self.answer(&job);
+            self.remember(&job, &answer)?;
+            Ok(answer)
+        });
+        // Whatever happened, somebody waits for a word.
+        let (result, outcome) = match written {
+            Ok(answer) => (Ok(answer), Ok(())),
+            Err(error) => (Err(not_stored(acted, &error)), Err(error)),
+        };
         let key = name_of(&job);
-        batch.answers.push(Pending { sender: job.answer, key, result: Ok(answer) });
-        Ok(())
+        batch.answers.push(Pending { sender: job.answer, key, acted, result });
+        outcome
     }
 
-    /// Makes effects last that nobody waits for.
+    /// Makes effects last with the next commit, and ends their intent.
     pub(super) fn write(
         &mut self,
         effects: Vec<Effect>,
         sealed: Option<&[u8]>,
+        intent: Option<i64>,
         batch: &mut Batch,
     ) -> Result<(), StoreError> {
         self.world.apply(effects.iter().cloned());
         self.store.apply(&effects, sealed)?;
         batch.effects.extend(effects);
-        Ok(())
+        intent.map_or(Ok(()), |seq| self.store.settle(seq))
     }
 
     pub(super) fn refuse(&mut self, job: Job, failure: Failure, batch: &mut Batch) {
         let key = name_of(&job);
-        batch.answers.push(Pending { sender: job.answer, key, result: Err(failure) });
+        batch.answers.push(Pending { sender: job.answer, key, acted: false, result: Err(failure) });
     }
 
     fn keep_tokens(&self, job: &Job, batch: &mut Batch) -> Result<(), StoreError> {
@@ -225,18 +242,15 @@ impl Engine {
         }
         self.rebuild();
         for pending in batch.answers {
-            let result = match pending.result {
-                Ok(_) => Err(Failure::Store { reason: error.to_string() }),
-                refused => refused,
-            };
+            let result = pending.result.and_then(|_| Err(not_stored(pending.acted, error)));
             self.deliver(Pending { result, ..pending });
         }
     }
 
-    pub(super) fn refuse_now(&mut self, job: Job, error: &StoreError) {
+    fn refuse_now(&mut self, job: Job, error: &StoreError) {
         let key = name_of(&job);
-        let result = Err(Failure::Store { reason: error.to_string() });
-        self.deliver(Pending { sender: job.answer, key, result });
+        let result = Err(not_stored(false, error));
+        self.deliver(Pending { sender: job.answer, key, acted: false, result });
     }
 
     fn deliver(&mut self, pending: Pending) {
@@ -253,6 +267,15 @@ impl Engine {
             self.keys.retain(|key| Some(key) != name_of(&job).as_ref());
             self.postponed.push_back(Message::Ask(Box::new(job)));
         }
+    }
+}
+
+/// What somebody is told whose change is not in the store.
+pub(super) fn not_stored(acted: bool, error: &StoreError) -> Failure {
+    let reason = error.to_string();
+    match acted {
+        true => Failure::Unconfirmed { reason },
+        false => Failure::Store { reason },
     }
 }
 

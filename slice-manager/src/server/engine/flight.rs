@@ -2,7 +2,7 @@
 
 use super::super::Failure;
 use super::super::store::{Intent, StoreError};
-use super::batch::Batch;
+use super::batch::{Batch, not_stored};
 use super::worker::Work;
 use super::{Ask, Engine, Job};
 use crate::api::{Compute, ComputeChunk, Id, Kind, Resource, Typed as _};
@@ -110,7 +110,7 @@ impl Engine {
         let seq = match self.store.intend(&intent, sealed.as_deref()) {
             Ok(seq) => seq,
             Err(error) => {
-                self.refuse_now(job, &error);
+                self.refuse(job, not_stored(false, &error), batch);
                 return Err(error);
             }
         };
@@ -207,10 +207,10 @@ impl Engine {
         let effects = if flight.back { flight.intent.reversed().effects() } else { flight.effects.clone() };
         self.free(&flight.intent);
         batch.settled.push((seq, flight));
-        let written = self.store.settle(seq).and_then(|()| match job {
-            Some(job) => self.finish(job, effects, sealed.as_deref(), batch),
-            None => self.write(effects, sealed.as_deref(), batch),
-        });
+        let written = match job {
+            Some(job) => self.finish(job, effects, sealed.as_deref(), Some(seq), batch),
+            None => self.write(effects, sealed.as_deref(), Some(seq), batch),
+        };
         self.unpark();
         written
     }
@@ -231,6 +231,8 @@ impl Engine {
         if let Some(job) = job {
             self.refuse(job, Failure::Backend(error), batch);
         }
+        // If that cannot be written, what is tried again is the way back.
+        flight.back = true;
         batch.settled.push((seq, flight));
         let settled = self.store.settle(seq);
         self.unpark();

@@ -1,14 +1,17 @@
 //! Back ends that fail, servers that die, stores that are full.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Answer, Ask, EngineHandle, Job, start};
+use super::{Answer, Ask, EngineHandle, Job, RequestKey, start};
 use crate::World;
-use crate::api::{Compute, ComputeChunk, ComputeType, Cpus, Id, Kind, Resource, Size, SizeUnit, Typed as _};
+use crate::api::{
+    Compute, ComputeChunk, ComputeType, Cpus, Id, Kind, Resource, Size, SizeUnit, Typed as _, User,
+};
 use crate::backend::{BackendError, ComputeBackend};
 use crate::compose::{Quota, Usage};
 use crate::server::Failure;
@@ -131,9 +134,15 @@ impl Site {
 }
 
 fn open(dir: &Path, backend: &Scripted) -> EngineHandle {
+    open_failing(dir, backend).0
+}
+
+/// Also the number of commits that fail from now on.
+fn open_failing(dir: &Path, backend: &Scripted) -> (EngineHandle, Arc<AtomicU32>) {
     let store = Store::open(&dir.join("store")).unwrap();
+    let failing = Arc::clone(&store.failing);
     let seal = Seal::open(&dir.join("key")).unwrap();
-    start(store, seal, vec![(ComputeType::Podman, Box::new(backend.clone()))]).unwrap()
+    (start(store, seal, vec![(ComputeType::Podman, Box::new(backend.clone()))]).unwrap(), failing)
 }
 
 fn wait(engine: &EngineHandle, ask: Ask) -> Result<Answer, Failure> {
@@ -283,4 +292,67 @@ fn a_compute_without_a_back_end_is_refused_by_name() {
     }
     let failure = site.ask(Ask::Create(chunk, Secrets::new())).unwrap_err();
     assert!(failure.to_string().contains("no back end for computes of type kubernetes"), "{failure}");
+}
+
+/// A site whose store does what is told.
+fn failing() -> (Site, Arc<AtomicU32>) {
+    let Site { backend, engine, dir } = Site::new();
+    engine.stop();
+    let (engine, failing) = open_failing(dir.path(), &backend);
+    (Site { backend, engine, dir }, failing)
+}
+
+#[test]
+fn a_store_that_fails_is_told_nothing_has_happened_and_the_same_request_may_come_again() {
+    let (site, failing) = failing();
+    let user = json!({"id": "bob", "name": "bob", "email": "b@example.org"});
+    let create = || {
+        let ask = Ask::Create(resource(Kind::User, &user), Secrets::new());
+        let (mut job, receiver) = Job::new(Caller::Operator, ask);
+        job.key = Some(RequestKey { key: "k".into(), request: [1; 32] });
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(site.engine.ask(job, receiver))
+    };
+    failing.store(1, Ordering::SeqCst);
+    let failure = create().unwrap_err();
+    assert!(matches!(&failure, Failure::Store { reason } if reason.contains("full")), "{failure}");
+    assert!(site.engine.shared().world().find::<User>(&Id::new("bob")).is_err());
+    create().unwrap();
+    // Nor does a back end act on an intent that does not last.
+    failing.store(1, Ordering::SeqCst);
+    assert_eq!(site.create("a", 8).unwrap_err().rule(), "store");
+    assert_eq!(site.backend.calls(), Vec::<String>::new());
+    site.create("a", 8).unwrap();
+}
+
+#[test]
+fn what_a_back_end_has_done_is_confirmed_later_if_the_store_fails_then() {
+    let (site, failing) = failing();
+    site.backend.0.lock().unwrap().pause = Duration::from_millis(100);
+    std::thread::scope(|scope| {
+        let creating = scope.spawn(|| site.create("a", 8));
+        std::thread::sleep(Duration::from_millis(50));
+        failing.store(1, Ordering::SeqCst);
+        assert_eq!(creating.join().unwrap().unwrap_err().rule(), "unconfirmed");
+    });
+    assert_eq!(site.create("b", 1).unwrap_err().rule(), "r10-above-free", "its room is kept");
+    until("the confirmation", || site.cpus("a") == Some(Cpus::from_cores(8)));
+    let site = site.reopened();
+    assert_eq!(site.cpus("a"), Some(Cpus::from_cores(8)));
+}
+
+#[test]
+fn what_a_back_end_has_refused_does_not_happen_later_if_the_store_fails_then() {
+    let (site, failing) = failing();
+    site.backend.0.lock().unwrap().pause = Duration::from_millis(100);
+    site.backend.fails(&[refused()]);
+    std::thread::scope(|scope| {
+        let creating = scope.spawn(|| site.create("a", 8));
+        std::thread::sleep(Duration::from_millis(50));
+        failing.store(1, Ordering::SeqCst);
+        assert_eq!(creating.join().unwrap().unwrap_err().rule(), "backend-refused");
+    });
+    until("the room", || site.create("b", 8).is_ok());
+    assert_eq!(site.cpus("a"), None);
+    assert_eq!(site.backend.calls(), ["reserve a 8", "release a", "reserve b 8"]);
 }

@@ -16,7 +16,7 @@ use crate::server::access::Caller;
 use crate::server::engine::{Answer, Ask, Job, RequestKey};
 
 /// Longest name, in characters.
-const NAME: usize = 255;
+pub(super) const NAME: usize = 255;
 /// Longest `Idempotency-Key`.
 const KEY: usize = 128;
 

@@ -3,6 +3,7 @@
 use axum::extract::Path;
 use axum::response::Response;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::body::Asked;
 use crate::api::{ChunkIds, CpuQuota, Id, RamQuota, StorageQuota};
@@ -13,21 +14,24 @@ use crate::server::engine::{Answer, Ask};
 /// Most chunks that one request adds or takes away.
 const CHUNKS: usize = 1_000;
 
-#[derive(Debug, Deserialize)]
+/// Body of a quota.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct CpusBody {
+pub(super) struct CpusBody {
     cpus: CpuQuota,
 }
 
-#[derive(Debug, Deserialize)]
+/// Body of a quota.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct RamBody {
+pub(super) struct RamBody {
     ram: RamQuota,
 }
 
-#[derive(Debug, Deserialize)]
+/// Body of a quota.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct StorageBody {
+pub(super) struct StorageBody {
     storage: StorageQuota,
 }
 

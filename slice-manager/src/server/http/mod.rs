@@ -16,11 +16,14 @@ mod tests;
 pub use openapi::document;
 pub use probes::Meters;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post, put};
@@ -85,22 +88,39 @@ impl App {
 /// Finds out who asks.
 async fn authorise(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let open = matches!(request.uri().path(), "/healthz" | "/readyz" | "/openapi.json");
-    match caller(&app, &request) {
-        Some(caller) => request.extensions_mut().insert(caller),
-        None if open => None,
-        None => return respond(&request.headers().clone(), Err(Failure::Unauthorised)),
-    };
+    match caller(&app, request.headers()) {
+        Ok(caller) => drop(request.extensions_mut().insert(caller)),
+        Err(_) if open => {}
+        Err(failure) => return respond(request.headers(), Err(failure)),
+    }
     next.run(request).await
 }
 
-fn caller(app: &App, request: &Request) -> Option<Caller> {
-    let given = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    let Some(given) = given else { return app.operator.is_none().then_some(Caller::Operator) };
-    let token = given.strip_prefix("Bearer ")?;
+fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
+    let Some(given) = headers.get(header::AUTHORIZATION) else { return nobody(app, headers) };
+    let token = given.to_str().ok().and_then(|given| given.strip_prefix("Bearer "));
+    let token = token.ok_or(Failure::Unauthorised)?;
     if app.operator == Some(TokenDigest::of(token)) {
-        return Some(Caller::Operator);
+        return Ok(Caller::Operator);
     }
-    app.engine.shared().caller(token)
+    app.engine.shared().caller(token).ok_or(Failure::Unauthorised)
+}
+
+/// Without a token everybody may do everything if the server is open; but a page in a browser is not everybody: it can
+/// make the browser of somebody on this machine ask, under a name of its own or from its own origin.
+fn nobody(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
+    let name = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    let is_ours = name.as_ref().is_none_or(|name| is_own_name(name.host()));
+    match app.operator {
+        Some(_) => Err(Failure::Unauthorised),
+        None if is_ours && !headers.contains_key(header::ORIGIN) => Ok(Caller::Operator),
+        None => Err(Failure::Forbidden { reason: "Pages of other origins need a token".into() }),
+    }
+}
+
+fn is_own_name(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Every request is counted, and answered in time.

@@ -1,17 +1,40 @@
-//! The OpenAPI 3.1 document: routes by kind, schemas of what is sent and answered.
-
-mod schemas;
+//! The OpenAPI 3.1 document: schemas from the types themselves, routes by kind.
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
+use utoipa::OpenApi;
 
-use super::reply;
-use crate::api::Kind;
-use schemas::{answered, sent};
+use super::body::NAME;
+use super::{chunks, reply, resources};
+use crate::api::{self, Kind};
+use crate::server::{failure, view};
 
 /// Root of the API.
 const ROOT: &str = "/api/v1.0";
+
+#[derive(OpenApi)]
+#[openapi(components(schemas(
+    api::User,
+    api::Compute,
+    api::PhysicalNetwork,
+    api::RanInfrastructure,
+    api::ComputeChunk,
+    api::NetworkChunk,
+    api::RadioChunk,
+    api::RadioService,
+    api::Slice,
+    api::NetworkService,
+    api::NetworkServiceInstance,
+    api::ChunkIds,
+    chunks::CpusBody,
+    chunks::RamBody,
+    chunks::StorageBody,
+    resources::Token,
+    failure::Problem,
+    view::SliceView,
+)))]
+struct Schemas;
 
 /// `GET /openapi.json`, for everybody: it says nothing of this server's resources.
 pub(super) async fn serve() -> Response {
@@ -43,9 +66,39 @@ pub fn document() -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": schemas::all(),
+            "schemas": schemas(),
         },
     })
+}
+
+/// The schemas, with the rule that holds for all names.
+fn schemas() -> Value {
+    let document = serde_json::to_value(Schemas::openapi()).unwrap_or_default();
+    let mut schemas = document["components"]["schemas"].clone();
+    for kind in Kind::ALL {
+        if let Some(name) = schemas.pointer_mut(&format!("/{}/properties/name", kind.type_name())) {
+            name["minLength"] = 1.into();
+            name["maxLength"] = NAME.into();
+        }
+    }
+    schemas
+}
+
+/// Name of the schema of what is answered for a kind.
+const fn answered(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Slice => "SliceView",
+        Kind::User
+        | Kind::Compute
+        | Kind::PhysicalNetwork
+        | Kind::RanInfrastructure
+        | Kind::ComputeChunk
+        | Kind::NetworkChunk
+        | Kind::RadioChunk
+        | Kind::RadioService
+        | Kind::NetworkService
+        | Kind::NetworkServiceInstance => kind.type_name(),
+    }
 }
 
 const fn below_radio(kind: Kind) -> bool {
@@ -62,7 +115,7 @@ fn radio(paths: &mut Map<String, Value>) {
         "Radios and links of a chunk",
         &["ran", "chunk"],
         None,
-        known("chunk_topology"),
+        known("ChunkTopology"),
     );
     paths.insert(format!("{chunks}/{{chunk}}/chunk_topology"), json!({"get": topology}));
     paths.insert(services.clone(), collection(Kind::RadioService, &["ran", "chunk"]));
@@ -73,21 +126,16 @@ fn radio(paths: &mut Map<String, Value>) {
 }
 
 fn changes(paths: &mut Map<String, Value>) {
-    for quota in ["cpus", "ram", "storage"] {
-        let put = operation(
-            "compute_chunk",
-            &format!("Another quota: {quota}"),
-            &["id"],
-            Some(&format!("{quota}_quota")),
-            nothing(),
-        );
+    for (quota, body) in [("cpus", "CpusBody"), ("ram", "RamBody"), ("storage", "StorageBody")] {
+        let summary = format!("Another quota: {quota}");
+        let put = operation("compute_chunk", &summary, &["id"], Some(body), nothing());
         paths.insert(format!("{ROOT}/compute_chunk/{{id}}/{quota}"), json!({"put": put}));
     }
     for verb in ["add_chunks", "del_chunks"] {
-        let put = operation("slic3", verb, &["id"], Some("chunk_ids"), known(&answered(Kind::Slice)));
+        let put = operation("slic3", verb, &["id"], Some("ChunkIds"), known(answered(Kind::Slice)));
         paths.insert(format!("{ROOT}/slic3/{{id}}/{verb}"), json!({"put": put}));
     }
-    let token = operation("user", "A token of a user, shown once", &["id"], None, known("token"));
+    let token = operation("user", "A token of a user, shown once", &["id"], None, known("Token"));
     paths.insert(format!("{ROOT}/user/{{id}}/token"), json!({"post": token}));
     let events =
         json!({"200": {"description": "Events as they happen", "content": {"text/event-stream": {}}}});
@@ -99,14 +147,14 @@ fn changes(paths: &mut Map<String, Value>) {
 
 fn collection(kind: Kind, above: &[&str]) -> Value {
     let name = kind.path();
-    let list = json!({"type": "array", "items": reference(&answered(kind))});
+    let list = json!({"type": "array", "items": reference(answered(kind))});
     let mut get =
         operation(name, &format!("All of kind {name}"), above, None, body("Those that one may see", &list));
     if let Some(Value::Array(parameters)) = get.get_mut("parameters") {
         parameters.extend(filters());
     }
     let mut post =
-        operation(name, &format!("A new {name}"), above, Some(&sent(kind)), known(&answered(kind)));
+        operation(name, &format!("A new {name}"), above, Some(kind.type_name()), known(answered(kind)));
     if let Some(Value::Array(parameters)) = post.get_mut("parameters") {
         let schema = json!({"type": "string", "minLength": 1, "maxLength": 128});
         parameters.push(json!({"name": "Idempotency-Key", "in": "header", "schema": schema}));
@@ -116,7 +164,7 @@ fn collection(kind: Kind, above: &[&str]) -> Value {
 
 fn one(kind: Kind, ids: &[&str], replaceable: bool) -> Value {
     let name = kind.path();
-    let get = operation(name, &format!("One {name}"), ids, None, known(&answered(kind)));
+    let get = operation(name, &format!("One {name}"), ids, None, known(answered(kind)));
     let delete = operation(name, &format!("A {name} less"), ids, None, nothing());
     let mut item = json!({"get": get, "delete": delete});
     if replaceable {
@@ -124,8 +172,8 @@ fn one(kind: Kind, ids: &[&str], replaceable: bool) -> Value {
             name,
             &format!("Another content of a {name}"),
             ids,
-            Some(&sent(kind)),
-            known(&answered(kind)),
+            Some(kind.type_name()),
+            known(answered(kind)),
         );
         item["put"] = put;
     }
@@ -149,8 +197,8 @@ fn operation(tag: &str, summary: &str, ids: &[&str], sends: Option<&str>, good: 
     let mut responses = good;
     for (status, description) in REFUSALS {
         responses[status] = json!({"description": description, "content": {
-            "application/json": {"schema": reference("problem")},
-            "application/problem+json": {"schema": reference("problem")},
+            "application/json": {"schema": reference("Problem")},
+            "application/problem+json": {"schema": reference("Problem")},
         }});
     }
     let mut operation =

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::Value;
+use serde::Serialize;
 
 use super::super::engine::Answer;
 use super::super::{Failure, view};
@@ -40,7 +40,7 @@ fn refused(asked: &HeaderMap, failure: &Failure) -> Response {
         true => "application/problem+json",
         false => "application/json",
     };
-    let mut response = json(status, kind, &failure.body());
+    let mut response = json(status, kind, &failure.problem());
     match status {
         StatusCode::UNAUTHORIZED => {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -53,6 +53,8 @@ fn refused(asked: &HeaderMap, failure: &Failure) -> Response {
     response
 }
 
-pub(super) fn json(status: StatusCode, kind: &'static str, body: &Value) -> Response {
-    (status, [(header::CONTENT_TYPE, kind)], body.to_string()).into_response()
+pub(super) fn json(status: StatusCode, kind: &'static str, body: &impl Serialize) -> Response {
+    // What is answered has a JSON form: it was read from one, or is made of texts and numbers.
+    let body = serde_json::to_string(body).unwrap_or_default();
+    (status, [(header::CONTENT_TYPE, kind)], body).into_response()
 }

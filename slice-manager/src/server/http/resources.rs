@@ -2,16 +2,15 @@
 
 use axum::extract::{Path, Request};
 use axum::response::Response;
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::body::Asked;
 use super::reply::respond;
 use crate::api::{Id, Kind, Resource};
 use crate::compose::CompositionError;
-use crate::server::access::{Caller, TokenDigest};
+use crate::server::access::{Caller, TokenDigest, new_token};
 use crate::server::engine::{Answer, Ask};
 use crate::server::{Failure, seal, view};
 
@@ -87,15 +86,28 @@ pub(super) async fn delete(Path((path, id)): Path<(String, String)>, asked: Aske
     })
 }
 
+/// A token with which one acts for a user.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Token {
+    token: String,
+}
+
 /// `POST /user/{id}/token`: a new token of a user, shown once. An addition to the dialect.
 pub(super) async fn token(Path(id): Path<String>, asked: Asked) -> Response {
-    let token =
-        BASE64_URL_SAFE_NO_PAD.encode([*Uuid::new_v4().as_bytes(), *Uuid::new_v4().as_bytes()].concat());
-    let kept = match asked.caller {
-        Caller::Operator => asked.change(Ask::Token(Id::new(id), TokenDigest::of(&token))).await,
-        Caller::User(_) => Err(Failure::Forbidden { reason: "Only the operator gives tokens".into() }),
-    };
-    asked.answer(kept.map(|_| Answer { status: 200, body: Some(json!({"token": token})) }))
+    asked.answer(given(&asked, Id::new(id)).await)
+}
+
+async fn given(asked: &Asked, user: Id) -> Result<Answer, Failure> {
+    if asked.caller != Caller::Operator {
+        return Err(Failure::Forbidden { reason: "Only the operator gives tokens".into() });
+    }
+    if asked.headers.contains_key("idempotency-key") {
+        // An answer that can be repeated would have to be kept.
+        return Err(Failure::malformed("No Idempotency-Key here: a token is shown once and kept nowhere"));
+    }
+    let token = new_token()?;
+    asked.change(Ask::Token(user, TokenDigest::of(&token))).await?;
+    Ok(Answer { status: 200, body: serde_json::to_value(Token { token }).ok() })
 }
 
 /// Three parts of a path that are none of the routes.

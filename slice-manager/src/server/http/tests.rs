@@ -37,12 +37,15 @@ struct Got {
 
 impl Site {
     fn new() -> Self {
+        Self::with(Some(TokenDigest::of(OPERATOR)))
+    }
+
+    fn with(operator: Option<TokenDigest>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let seal = Seal::open(&dir.path().join("key")).unwrap();
         let backends: engine::Backends = vec![(ComputeType::Fake, Box::new(Fake))];
         let engine = engine::start(Store::in_memory().unwrap(), seal, backends).unwrap();
         let (_, stopping) = watch::channel(false);
-        let operator = Some(TokenDigest::of(OPERATOR));
         let app = App::new(engine.clone(), operator, Duration::from_secs(5), stopping);
         Self { router: app.router(), engine, _dir: dir }
     }
@@ -245,6 +248,41 @@ async fn users_see_and_change_only_what_is_theirs() {
 }
 
 #[tokio::test]
+async fn an_open_server_serves_everybody_but_the_pages_of_others() {
+    let site = Site::with(None);
+    for (headers, status) in [
+        (vec![], 200),
+        (vec![("host", "127.0.0.1:8480")], 200),
+        (vec![("host", "localhost:8480")], 200),
+        (vec![("host", "[::1]:8480")], 200),
+        (vec![("host", "evil.example.org")], 403),
+        (vec![("host", "127.0.0.1:8480"), ("origin", "http://evil.example.org")], 403),
+        (vec![("authorization", "Bearer wrong")], 401),
+    ] {
+        let got = site.send("", "GET /user", &headers, "").await;
+        assert_eq!(got.status, status, "{headers:?}: {got:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_never_answered_twice() {
+    let site = Site::new();
+    let user = site.user("ann").await;
+    let line = format!("POST /user/{user}/token");
+    let with_key = site.send(OPERATOR, &line, &[("idempotency-key", "k")], "").await;
+    assert_eq!(with_key.status, 400, "{with_key:?}");
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        let got = site.send(OPERATOR, &line, &[], "").await;
+        tokens.push(got.body["token"].as_str().unwrap().to_owned());
+    }
+    assert_ne!(tokens[0], tokens[1]);
+    for token in tokens {
+        assert_eq!(site.send(&token, "GET /user", &[], "").await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn lists_are_filtered_and_come_in_pages() {
     let site = Site::new();
     for name in ["ann", "bob", "eve"] {
@@ -378,8 +416,10 @@ async fn every_route_of_the_document_is_there_and_its_schemas_know_what_is_answe
     let compute = site.compute(&user).await;
     let chunk = site.chunk(&user, &compute, 1).await;
     site.made("/slic3", json!({"name": "s", "user_id": user, "chunk_ids": [chunk]})).await;
-    for kind in ["user", "compute", "compute_chunk", "slic3"] {
-        let properties = document["components"]["schemas"][kind]["properties"].as_object().unwrap();
+    for (kind, schema) in
+        [("user", "User"), ("compute", "Compute"), ("compute_chunk", "ComputeChunk"), ("slic3", "SliceView")]
+    {
+        let properties = document["components"]["schemas"][schema]["properties"].as_object().unwrap();
         let body = site.get(&format!("/{kind}")).await.body[0].clone();
         for member in body.as_object().unwrap().keys() {
             assert!(properties.contains_key(member), "{member} of {kind}");

@@ -23,6 +23,9 @@ use crate::compose::Effect;
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
+    /// Commits that fail from now on, for tests.
+    #[cfg(test)]
+    pub(in crate::server) failing: std::sync::Arc<std::sync::atomic::AtomicU32>,
 }
 
 /// An answer that was given to a request with an `Idempotency-Key`.
@@ -44,9 +47,7 @@ impl Store {
     /// # Errors
     /// It is no store of this version, is damaged, in use, or cannot be written.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let connection = Connection::open(path)?;
-        schema::prepare(&connection)?;
-        Ok(Self { connection })
+        Self::prepared(Connection::open(path)?)
     }
 
     /// A store that goes with this value.
@@ -54,9 +55,16 @@ impl Store {
     /// # Errors
     /// SQLite does not give one.
     pub fn in_memory() -> Result<Self, StoreError> {
-        let connection = Connection::open_in_memory()?;
+        Self::prepared(Connection::open_in_memory()?)
+    }
+
+    fn prepared(connection: Connection) -> Result<Self, StoreError> {
         schema::prepare(&connection)?;
-        Ok(Self { connection })
+        Ok(Self {
+            connection,
+            #[cfg(test)]
+            failing: std::sync::Arc::default(),
+        })
     }
 
     /// All resources.
@@ -99,10 +107,20 @@ impl Store {
     /// # Errors
     /// It is rolled back: the disk is full, for instance.
     pub fn commit(&self) -> Result<(), StoreError> {
+        #[cfg(test)]
+        self.fail_for_a_test()?;
         self.connection.execute_batch("COMMIT").map_err(|error| {
             self.roll_back();
             error.into()
         })
+    }
+
+    #[cfg(test)]
+    fn fail_for_a_test(&self) -> Result<(), StoreError> {
+        use std::sync::atomic::Ordering::SeqCst;
+        let less = self.failing.fetch_update(SeqCst, SeqCst, |failing| failing.checked_sub(1));
+        let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+        less.map_or(Ok(()), |_| Err(rusqlite::Error::SqliteFailure(full, None).into()))
     }
 
     /// Forgets everything since [`Self::begin`].

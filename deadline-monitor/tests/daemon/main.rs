@@ -6,5 +6,7 @@ mod admission;
 mod client;
 mod recovery;
 mod scale;
+#[path = "../../../tests/support/schemathesis.rs"]
+mod schemathesis;
 mod support;
 mod tools;

@@ -4,11 +4,11 @@ use std::fs;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::schemathesis;
 use crate::support::{Daemon, Place, Program, Turn, eventually, exchange, has};
 
 /// A port that was free a moment ago.
@@ -106,37 +106,11 @@ fn a_real_prometheus_scrapes_the_daemon() {
     assert!(prometheus.value("vman_deadline_sample_lag_seconds_count").is_some_and(|count| count > 0.0));
 }
 
-/// Where the checker of the interface is kept between runs: a virtual environment of Python.
-fn cache() -> Option<PathBuf> {
-    let base = std::env::var_os("AIVIRT_CACHE").map(PathBuf::from);
-    let base = base.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/aivirt")))?;
-    Some(base.join("schemathesis"))
-}
-
-/// The program of the checker, installed if it can be.
-fn schemathesis() -> Result<PathBuf, String> {
-    let directory = cache().ok_or("there is no cache directory")?;
-    let program = directory.join("bin/schemathesis");
-    if program.exists() {
-        return Ok(program);
-    }
-    let run = |command: &mut Command| match command.output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => {
-            Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("it fails").to_owned())
-        }
-        Err(error) => Err(error.to_string()),
-    };
-    run(Command::new("python3").args(["-m", "venv"]).arg(&directory))?;
-    run(Command::new(directory.join("bin/pip")).args(["install", "--quiet", "schemathesis==4.32.5"]))?;
-    Ok(program)
-}
-
 /// The document that is served is compared with what is answered to many generated requests, right and wrong ones.
 #[test]
 fn the_interface_answers_as_its_openapi_document_says() {
     let name = "the_interface_answers_as_its_openapi_document_says";
-    let program = match schemathesis() {
+    let program = match schemathesis::installed() {
         Ok(program) => program,
         Err(reason) => {
             return println!("SKIPPED: {name}: schemathesis cannot be installed from PyPI: {reason}");
@@ -156,18 +130,8 @@ fn the_interface_answers_as_its_openapi_document_says() {
         "warn",
     ]);
     daemon.add(&target, "{}");
-    let output = Command::new(program)
-        .args(["run", "--header", "Authorization: Bearer schemathesis-token-1"])
-        .args(["--exclude-path", "/v1/events", "--max-examples", "15", "--seed", "1", "--phases", "examples,coverage,fuzzing"])
-        .args(["--checks", "status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance"])
-        .args(["--request-timeout", "10", "--generation-database", "none", "--no-color"])
-        .arg(format!("http://127.0.0.1:{port}/v1/openapi.json"))
-        .current_dir(place.path("."))
-        .output()
-        .unwrap();
-    let text =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}");
+    let url = format!("http://127.0.0.1:{port}/v1/openapi.json");
+    schemathesis::check(&program, &url, "schemathesis-token-1", "/v1/events", &place.path("."));
     assert_eq!(daemon.ask("GET", "/readyz", "").0, 200);
     // The document tells 501 for what this daemon does not do; a failure of its own is another matter.
     let counted = metrics(&place);

@@ -4,6 +4,8 @@
 
 mod contract;
 mod process;
+#[path = "../../../tests/support/schemathesis.rs"]
+mod schemathesis;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -100,6 +100,11 @@ impl Server {
         self.send(&self.token, &format!("GET /api/v1.0{path}"), &Value::Null)
     }
 
+    /// A body that is no JSON.
+    pub(crate) fn text(&self, path: &str) -> String {
+        answer(self.address, &self.token, &format!("GET {path}"), &Value::Null).unwrap().1
+    }
+
     pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.send(&self.token, &format!("POST /api/v1.0{path}"), body)
     }
@@ -130,6 +135,11 @@ impl Drop for Server {
 }
 
 fn exchange(address: SocketAddr, token: &str, line: &str, body: &Value) -> io::Result<(u16, Value)> {
+    let (status, body) = answer(address, token, line, body)?;
+    Ok((status, serde_json::from_str(&body).unwrap_or(Value::Null)))
+}
+
+fn answer(address: SocketAddr, token: &str, line: &str, body: &Value) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -144,5 +154,5 @@ fn exchange(address: SocketAddr, token: &str, line: &str, body: &Value) -> io::R
     let broken = || io::Error::other(format!("no answer: {text}"));
     let (head, body) = text.split_once("\r\n\r\n").ok_or_else(broken)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(broken)?;
-    Ok((status, serde_json::from_str(body).unwrap_or(Value::Null)))
+    Ok((status, body.to_owned()))
 }

@@ -210,7 +210,7 @@ fn operation(tag: &str, summary: &str, ids: &[&str], sends: Option<&str>, good: 
     operation
 }
 
-const REFUSALS: [(&str, &str); 12] = [
+const REFUSALS: [(&str, &str); 11] = [
     ("400", "Malformed: the detail says what and where"),
     ("401", "No token, or a wrong one"),
     ("403", "Not allowed with this token"),
@@ -222,7 +222,6 @@ const REFUSALS: [(&str, &str); 12] = [
     ("501", "Not implemented by this server"),
     ("503", "Back end or store are not available; nothing was changed"),
     ("504", "Not done in time; it may still be done"),
-    ("500", "A mistake in the server"),
 ];
 
 fn reference(schema: &str) -> Value {

@@ -212,3 +212,41 @@ fn killed_at_any_moment_under_load_it_starts_again_with_groups_and_book_in_agree
         fs::remove_dir(memory).unwrap();
     }
 }
+
+/// Files like those of version 2 in a folder: one of them can be made to keep the server waiting.
+#[test]
+fn a_server_killed_while_its_back_end_acts_ends_the_change_when_it_starts() {
+    let mount = tempfile::tempdir().unwrap();
+    fs::write(mount.path().join("cgroup.controllers"), "cpu memory").unwrap();
+    let config = format!("[cgroup]\nmount = \"{}\"\nroot = \"g\"\n", mount.path().display());
+    let server = Server::start_with(&config, &[]);
+    let user = server.made("/user", &json!({"name": "ann", "email": "e"}));
+    let compute = server.made(
+        "/compute",
+        &json!({"name": "edge", "user_id": user, "compute_type": "cgroup",
+        "compute_data": {"quota": {"cpus": {"total": 2}, "ram": {"total": 1, "units": "GB"}}}}),
+    );
+    let chunk = server.made(
+        "/compute_chunk",
+        &json!({"name": "c", "user_id": user, "compute_id": compute,
+        "requirements": {"cpus": {"required": 0.5}, "ram": {"required": 0}}}),
+    );
+    let path = format!("/compute_chunk/{chunk}");
+    let file = mount.path().join("g").join(&chunk).join("cpu.max");
+    fs::remove_file(&file).unwrap();
+    nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::thread::scope(|scope| {
+        let asking =
+            scope.spawn(|| server.try_send(&format!("PUT /api/v1.0{path}/cpus"), &json!({"cpus": 1.5})));
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        assert_eq!(server.get(&path).1["requirements"]["cpus"]["required"], 0.5, "not seen before it is so");
+        server.kill();
+        assert!(asking.join().unwrap().is_err(), "nobody was told that it was done");
+    });
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, "50000 100000").unwrap();
+    let server = server.killed_and_started();
+    server.settled();
+    assert_eq!(server.get(&path).1["requirements"]["cpus"]["required"], 1.5);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "150000 100000");
+}

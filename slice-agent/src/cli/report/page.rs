@@ -85,80 +85,65 @@ fn section(
     references: &[(Scenario, Vec<Figures>)],
 ) -> Result<String, Failure> {
     let (title, text) = words(group);
-    let mut page = format!("## {title}\n\n{text}\n\n");
     let with_base = |names: &[&str]| {
         let base = trained.lines(Group::Claims);
         let base = base.into_iter().filter(|line| names.contains(&line.name.as_str()));
         base.chain(lines.iter().cloned()).collect::<Vec<_>>()
     };
-    match group {
-        Group::Claims | Group::WorkConserving => {
-            let (letter, rule) = if group == Group::Claims { ("a", "A") } else { ("b", "B") };
-            if group == Group::Claims {
-                page += &source::table(lines);
-                page += "\n";
-            }
-            page += &line::table(lines, true);
-            page += &of_rules(references, letter);
-            let curve = format!("conflicts-rule-{letter}.svg");
-            put(out, &curve, &curves::training(&format!("Conflicts while learning, rule {rule}"), lines)?)?;
-            let cdf = format!("latency-rule-{letter}.svg");
-            put(out, &cdf, &curves::latency(&format!("Latency of trained agents, rule {rule}"), lines)?)?;
-            let network = format!("network-use-rule-{letter}.svg");
-            let of_network = |line: &Line| line.plain.network_utilisation;
-            put(
-                out,
-                &network,
-                &curves::bars("Used part of all CPU", "part of all CPU", lines, of_network, None)?,
-            )?;
-            let exploitation = format!("exploitation-rule-{letter}.svg");
-            let of_grants = |line: &Line| line.plain.exploitation;
-            let marks = Some([0.1, 0.9]);
-            put(
-                out,
-                &exploitation,
-                &curves::bars("Used part of the grants", "part of the grants", lines, of_grants, marks)?,
-            )?;
-            let _ = writeln!(page, "\n![Conflicts while learning]({curve})\n![Latency]({cdf})\n");
-            let _ = writeln!(
-                page,
-                "![Used part of all CPU]({network})\n![Used part of the grants]({exploitation})\n"
-            );
+    let content = match group {
+        Group::Claims => {
+            let tables = format!("{}\n{}", source::table(lines), line::table(lines, true));
+            tables + &of_rules(references, "a") + &rule_plots(out, "a", "A", lines)?
         }
-        Group::Schedule => page += &(line::table(&with_base(&["step", "madrl"]), false) + "\n"),
-        Group::Ablation => {
-            let all = with_base(&["step"]);
-            page += &line::table(&all, false);
-            let last = |line: &Line| line.last;
-            put(
-                out,
-                "ablation.svg",
-                &curves::bars(
-                    "Conflicts of the last 100 episodes",
-                    "conflicts in 100 episodes",
-                    &all,
-                    last,
-                    None,
-                )?,
-            )?;
-            page += "\n![Conflicts of the last 100 episodes](ablation.svg)\n\n";
+        Group::WorkConserving => {
+            line::table(lines, true) + &of_rules(references, "b") + &rule_plots(out, "b", "B", lines)?
         }
-        Group::Messages => {
-            let mut all = with_base(&["step"]);
-            all.iter_mut().filter(|line| line.name == "step").for_each(|line| line.name = "4".to_owned());
-            all.sort_by_key(|line| line.name.parse::<u32>().unwrap_or(0));
-            page += &line::table(&all, false);
-            put(out, "messages.svg", &curves::sweep(&all)?)?;
-            page += "\n![Conflicts over the size of the message space](messages.svg)\n\n";
-        }
+        Group::Schedule => line::table(&with_base(&["step", "madrl"]), false) + "\n",
+        Group::Ablation => ablation(out, &with_base(&["step"]))?,
+        Group::Messages => messages(out, with_base(&["step"]))?,
         Group::Options | Group::OptionsWorkConserving => {
-            page += &line::table(lines, true);
             let name = format!("{}.svg", group.name());
             put(out, &name, &curves::training("Conflicts while learning", lines)?)?;
-            let _ = writeln!(page, "\n![Conflicts while learning]({name})\n");
+            format!("{}\n![Conflicts while learning]({name})\n\n", line::table(lines, true))
         }
-    }
-    Ok(page)
+    };
+    Ok(format!("## {title}\n\n{text}\n\n{content}"))
+}
+
+/// The plots of a rule, and the lines that show them.
+fn rule_plots(out: &Path, letter: &str, rule: &str, lines: &[Line]) -> Result<String, Failure> {
+    let file = |what: &str| format!("{what}-rule-{letter}.svg");
+    let (curve, cdf) = (file("conflicts"), file("latency"));
+    put(out, &curve, &curves::training(&format!("Conflicts while learning, rule {rule}"), lines)?)?;
+    put(out, &cdf, &curves::latency(&format!("Latency of trained agents, rule {rule}"), lines)?)?;
+    let (network, exploitation) = (file("network-use"), file("exploitation"));
+    let of_network = |line: &Line| line.plain.network_utilisation;
+    let bars = curves::bars("Used part of all CPU", "part of all CPU", lines, of_network, None)?;
+    put(out, &network, &bars)?;
+    let of_grants = |line: &Line| line.plain.exploitation;
+    let marks = Some([0.1, 0.9]);
+    let bars = curves::bars("Used part of the grants", "part of the grants", lines, of_grants, marks)?;
+    put(out, &exploitation, &bars)?;
+    Ok(format!(
+        "\n![Conflicts while learning]({curve})\n![Latency]({cdf})\n\n\
+         ![Used part of all CPU]({network})\n![Used part of the grants]({exploitation})\n\n"
+    ))
+}
+
+fn ablation(out: &Path, lines: &[Line]) -> Result<String, Failure> {
+    let title = "Conflicts of the last 100 episodes";
+    let last = |line: &Line| line.last;
+    put(out, "ablation.svg", &curves::bars(title, "conflicts in 100 episodes", lines, last, None)?)?;
+    Ok(format!("{}\n![{title}](ablation.svg)\n\n", line::table(lines, false)))
+}
+
+/// `step` itself has 4 messages.
+fn messages(out: &Path, mut lines: Vec<Line>) -> Result<String, Failure> {
+    lines.iter_mut().filter(|line| line.name == "step").for_each(|line| line.name = "4".to_owned());
+    lines.sort_by_key(|line| line.name.parse::<u32>().unwrap_or(0));
+    put(out, "messages.svg", &curves::sweep(&lines)?)?;
+    let table = line::table(&lines, false);
+    Ok(format!("{table}\n![Conflicts over the size of the message space](messages.svg)\n\n"))
 }
 
 const fn words(group: Group) -> (&'static str, &'static str) {

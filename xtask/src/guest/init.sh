@@ -7,7 +7,8 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 mount -t debugfs debugfs /sys/kernel/debug
-mount -t tmpfs tmpfs /tmp
+# The root is in memory already; a checkout below /tmp must not vanish behind another file system.
+chmod 1777 /tmp
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 echo +cpu > /sys/fs/cgroup/cgroup.subtree_control
 ip link set lo up
